@@ -1,0 +1,169 @@
+"""The one place that touches a deep-learning backend beyond Keras's own interface.
+
+Seeding, determinism, the way a step is executed, and what to say of device and versions.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+# XLA reads its flags once, when the first JAX computation starts.
+if os.environ.get("KERAS_BACKEND") == "jax" and "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = (os.environ.get("XLA_FLAGS", "") + " --xla_gpu_deterministic_ops=true").strip()
+
+try:
+    import keras
+except ImportError as error:  # pragma: no cover - needs an environment without a backend
+    raise ImportError(
+        f"Keras found no usable backend ({error}); install one, for example with "
+        "pip install 'spectra-lib[tensorflow]', or name another in KERAS_BACKEND (tensorflow, jax, torch)"
+    ) from error
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra_lib.errors import SpectraError
+
+Execution = Literal["graph", "xla", "eager"]
+"""How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch)."""
+
+EXECUTIONS: dict[str, tuple[Execution, ...]] = {
+    "tensorflow": ("graph", "xla"),
+    "jax": ("xla",),
+    "torch": ("eager",),
+}
+
+
+def backend_name() -> str:
+    """Name of the backend that Keras runs on: tensorflow, jax or torch."""
+    return keras.backend.backend()
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy, Keras and the backend, and ask the backend for deterministic operations."""
+    keras.utils.set_random_seed(seed)
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("GPU"):  # the CPU kernels are deterministic as they are
+            tf.config.experimental.enable_op_determinism()
+    elif backend_name() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+
+
+def choose_execution(requested: str, fastest: Execution | None = None) -> Execution:
+    """Settle how steps run on this backend.
+
+    Parameters
+    ----------
+    requested : str
+        "auto" or one of the backend's ways (`EXECUTIONS`).
+    fastest : str, optional
+        The measured best way, used by "auto" where the backend has it.
+
+    Raises
+    ------
+    SpectraError
+        If the backend does not have the way asked for.
+    """
+    ways = EXECUTIONS[backend_name()]
+    if requested == "auto":
+        return fastest if fastest in ways else ways[0]
+    if requested not in ways:
+        raise SpectraError(
+            f"execution={requested!r} does not exist on the {backend_name()} backend; "
+            f"expected 'auto' or one of {', '.join(ways)}"
+        )
+    return requested  # type: ignore[return-value]
+
+
+def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
+    """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy."""
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        jit_compile=execution == "xla",
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
+    """Copy the values of variables to NumPy arrays."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def set_state(variables: Sequence[keras.Variable], values: Sequence[NDArray]) -> None:
+    """Assign values to variables of the same number and shapes."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def device_name() -> str:
+    """Name the device that the backend computes on."""
+    if backend_name() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return device.device_kind if device.platform != "cpu" else _cpu_name()
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else _cpu_name()
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu_name()
+
+
+def _cpu_name() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    name = platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        name = names[0] if names else name
+    return f"{name}, {cores} cores"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in ("spectra-lib", "keras", "numpy", "scipy", "numba", "tensorflow-cpu", "tensorflow", "jax", "torch"):
+        name = package.removesuffix("-cpu")
+        if name in ("tensorflow", "jax", "torch") and name != backend_name():
+            continue
+        try:
+            found.setdefault(name, metadata.version(package))
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str:
+    """Commit of the source tree that runs, with "+changes" if it has uncommitted ones; "unknown" outside git."""
+    root = Path(__file__).resolve().parents[1]
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "--", "spectra_lib"], cwd=root, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

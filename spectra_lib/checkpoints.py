@@ -1,0 +1,157 @@
+"""Checkpoints of a run: all that is needed to go on after the last finished epoch.
+
+Two kinds of file: ``state-EPOCH.npz`` with every variable of network and optimizer and the run's
+bookkeeping, and ``kept-EPOCH.npz`` with the weights of the epoch kept so far. A state names the
+kept file it belongs to; files are written under another name and renamed, the kept file first,
+so that at any moment the newest complete state has its kept file. The .npz format carries a
+checksum for each array.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra_lib.errors import StoreError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State of a run after an epoch.
+
+    Attributes
+    ----------
+    book : dict
+        Bookkeeping as JSON values: progress, history, sessions.
+    state : list of ndarray
+        Variables of network and optimizer.
+    kept : list of ndarray
+        Weights of the kept epoch.
+    """
+
+    book: dict[str, Any]
+    state: list[NDArray]
+    kept: list[NDArray]
+
+
+class CheckpointFolder:
+    """The checkpoints of one run; writing happens in the background, one file at a time.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of this run alone; made when something is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+
+    def write(
+        self, epoch: int, book: dict[str, Any], state: Sequence[NDArray], kept: tuple[int, Sequence[NDArray]]
+    ) -> None:
+        """Write the state after `epoch` epochs; waits for the write before, and raises its error.
+
+        Parameters
+        ----------
+        epoch : int
+            Epochs finished.
+        book : dict
+            Bookkeeping, JSON values.
+        state : sequence of ndarray
+            Variables; the arrays must not change afterwards.
+        kept : (int, sequence of ndarray)
+            The epoch whose weights are kept, and the weights.
+
+        Raises
+        ------
+        StoreError
+            If the write before this one failed, for example for a full disk.
+        """
+        self.wait()
+        self._pending = self._writer.submit(self._write, epoch, book, list(state), kept[0], list(kept[1]))
+
+    def wait(self) -> None:
+        """Wait until everything is on disk."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.result()
+
+    def _write(
+        self, epoch: int, book: dict[str, Any], state: list[NDArray], kept_epoch: int, kept: list[NDArray]
+    ) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            kept_path = self.path / f"kept-{kept_epoch:04d}.npz"
+            if not kept_path.exists():
+                _write_arrays(kept_path, kept, {})
+            state_path = self.path / f"state-{epoch:04d}.npz"
+            _write_arrays(state_path, state, book | {"kept_file": kept_path.name})
+            for old in self.path.iterdir():
+                if old not in (kept_path, state_path):
+                    old.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the checkpoint of epoch {epoch} to {self.path}: {error.strerror or error}; free some "
+                "space and start the same command again, it goes on from the last complete checkpoint"
+            ) from error
+
+    def read(self) -> tuple[Checkpoint | None, list[str]]:
+        """Read the newest complete checkpoint.
+
+        Returns
+        -------
+        Checkpoint or None
+            None if there is none.
+        list of str
+            Damaged files that were passed over and set aside, each with what is wrong with it.
+        """
+        damaged = []
+        for state_path in sorted(self.path.glob("state-*.npz"), reverse=True):
+            try:
+                state, book = _read_arrays(state_path)
+                kept, _ = _read_arrays(self.path / book["kept_file"])
+                return Checkpoint(book, state, kept), damaged
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                aside = state_path.with_suffix(".damaged")
+                state_path.replace(aside)
+                damaged.append(f"{state_path} cannot be used ({error}); set aside as {aside.name}")
+        return None, damaged
+
+    def remove(self) -> None:
+        """Delete the run's checkpoints."""
+        self.wait()
+        if self.path.is_dir():
+            for file in self.path.iterdir():
+                file.unlink()
+            self.path.rmdir()
+
+    def close(self) -> None:
+        """Wait for the last write and end the background thread."""
+        try:
+            self.wait()
+        finally:
+            self._writer.shutdown()
+
+
+def _write_arrays(path: Path, arrays: list[NDArray], book: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    named = {f"{index:04d}": array for index, array in enumerate(arrays)}
+    with partial.open("wb") as stream:
+        np.savez(stream, book=np.array(json.dumps(book)), **named)  # type: ignore[arg-type]
+    partial.replace(path)
+
+
+def _read_arrays(path: Path) -> tuple[list[NDArray], dict[str, Any]]:
+    with np.load(path, allow_pickle=False) as archive:
+        book = json.loads(str(archive["book"]))
+        return [archive[name] for name in sorted(archive.files) if name != "book"], book

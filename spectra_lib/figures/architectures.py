@@ -1,0 +1,118 @@
+"""Figures and table rows about the architectures of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from spectra_lib.figures.style import GREY, INK, look
+
+if TYPE_CHECKING:
+    from spectra_lib.networks.description import ModelDescription
+
+
+def architecture_rows(descriptions: Sequence[ModelDescription]) -> pd.DataFrame:
+    """Give what the paper's Table 1 lists, one row for each network, as it shall read."""
+    return pd.DataFrame(
+        [
+            {
+                "Network": look(d.name).label,
+                "Convolutions": d.convolutions,
+                "Kernel sizes": ", ".join(str(size) for size in dict.fromkeys(d.kernel_sizes)),
+                "Blocks": ", ".join(d.blocks) or "plain",
+                "Hidden layers": ", ".join(str(units) for units in d.hidden_units) or "none",
+                "Between them": d.hidden_activation or "–",
+                "Dropout": " ".join(
+                    text
+                    for rate, text in ((d.dropout, f"{d.dropout:g}"), (d.conv_dropout, f"{d.conv_dropout:g} (conv.)"))
+                    if rate
+                )
+                or "none",
+            }
+            for d in descriptions
+        ]
+    )
+
+
+def cost_rows(descriptions: Sequence[ModelDescription], n_classes: int) -> pd.DataFrame:
+    """Give size, cost and receptive field, one row for each network, as it shall read."""
+    return pd.DataFrame(
+        [
+            {
+                "Network": look(d.name).label,
+                "Features": f"{d.flat_size:,}",
+                "Parameters (million)": round(d.parameters / 1e6, 1),
+                "In first dense layer": f"{100 * first_dense_share(d, n_classes):.0f} %",
+                "Multiply-adds (million)": round(d.multiply_adds / 1e6),
+                "Receptive field (points)": d.receptive_field,
+            }
+            for d in descriptions
+        ]
+    )
+
+
+def first_dense_share(description: ModelDescription, n_classes: int) -> float:
+    """Share of a network's parameters in the dense layer that first meets the features.
+
+    Examples
+    --------
+    >>> from spectra_lib.networks import describe_model
+    >>> round(first_dense_share(describe_model("cnn2"), 500), 3)
+    0.929
+    """
+    width = (*description.hidden_units, n_classes)[0]
+    return (description.flat_size + 1) * width / description.parameters
+
+
+def draw_receptive_fields(
+    axes: Axes, descriptions: Sequence[ModelDescription], marks: Mapping[str, float], n_points: int
+) -> None:
+    """Draw how many points of a spectrum one feature can see, beside lengths that matter.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    descriptions : sequence of ModelDescription
+        Networks from top to bottom.
+    marks : mapping of str to float
+        Lengths in points by what they are.
+    n_points : int
+        Points of a spectrum.
+    """
+    for row, d in enumerate(descriptions):
+        axes.barh(row, min(d.receptive_field, n_points), height=0.62, color=look(d.name).color)
+        axes.annotate(
+            f"{d.receptive_field}", (d.receptive_field, row), (4, 0), textcoords="offset points", va="center"
+        )
+    for number, (text, length) in enumerate(marks.items()):
+        axes.axvline(length, color=INK, linewidth=1, linestyle=("--", ":", "-.")[number % 3], label=text)
+    axes.set(
+        xscale="log",
+        xlim=(10, 1.6 * n_points),
+        xlabel="Points that one feature sees",
+        yticks=range(len(descriptions)),
+        yticklabels=[look(d.name).label for d in descriptions],
+    )
+    axes.invert_yaxis()
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.2, labelspacing=0.2)
+
+
+def draw_costs(axes: Axes, descriptions: Sequence[ModelDescription]) -> None:
+    """Draw parameters against multiply-adds, one labelled marker for each network."""
+    for d in descriptions:
+        own = look(d.name)
+        x, y = d.multiply_adds / 1e6, d.parameters / 1e6
+        axes.plot(x, y, own.marker, color=own.color, markersize=9, markeredgecolor=INK, markeredgewidth=0.6)
+        axes.annotate(own.label, (x, y), (8, 0), textcoords="offset points", va="center")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="Multiply-adds for one spectrum (million)",
+        ylabel="Parameters (million)",
+    )
+    axes.margins(x=0.15, y=0.12)
+    axes.grid(color=GREY, alpha=0.2, which="major")

@@ -1,0 +1,133 @@
+"""The visual style of all figures: colours, sizes, and one look for each network.
+
+The qualitative colours are those of Okabe & Ito (2008), which readers with any of the common
+colour-vision deficiencies can tell apart; lines and markers differ too, so that figures survive a
+grey print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import NamedTuple
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+SKY, AMBER, PINK = "#56B4E9", "#E69F00", "#CC79A7"
+INK, GREY, PALE = "#222222", "#707070", "#D8D8D8"
+
+WIDTH = 6.2
+"""Width of a figure in inches: about the text column on a desktop, and still legible on a phone."""
+
+RC = MappingProxyType(
+    {
+        "axes.edgecolor": GREY,
+        "axes.formatter.use_mathtext": True,
+        "axes.labelcolor": INK,
+        "axes.labelsize": 11,
+        "axes.linewidth": 0.8,
+        "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, PINK, AMBER, SKY, INK]),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "figure.constrained_layout.use": True,
+        "figure.dpi": 96,
+        "figure.facecolor": "white",
+        "figure.figsize": (WIDTH, 3.4),
+        "font.family": "DejaVu Sans",
+        "font.size": 11,
+        "legend.fontsize": 10,
+        "legend.frameon": False,
+        "lines.linewidth": 1.3,
+        "savefig.facecolor": "white",
+        "svg.hashsalt": "spectra_lib",
+        "xtick.color": GREY,
+        "xtick.labelcolor": INK,
+        "xtick.labelsize": 10,
+        "ytick.color": GREY,
+        "ytick.labelcolor": INK,
+        "ytick.labelsize": 10,
+    }
+)
+
+
+class Look(NamedTuple):
+    """How a network appears in every figure."""
+
+    label: str
+    color: str
+    marker: str
+
+
+NETWORKS = MappingProxyType(
+    {
+        "cnn2": Look("CNN2", BLUE, "o"),
+        "cnn3": Look("CNN3", SKY, "s"),
+        "cnn6": Look("CNN6", ORANGE, "D"),
+        "vgg": Look("VGG", GREEN, "^"),
+        "resnet": Look("Resnet", PINK, "v"),
+        "cnn_bn": Look("CNN BN", AMBER, "P"),
+        "inc3": Look("INC3", GREY, "<"),
+        "inc6": Look("INC6", INK, ">"),
+    }
+)
+"""The eight published networks in the order of the figures, under the names of the paper."""
+
+
+def look(model: str) -> Look:
+    """Look of a network; a network that the paper does not have gets a neutral one.
+
+    Examples
+    --------
+    >>> look("cnn6").label
+    'CNN6'
+    """
+    return NETWORKS.get(model, Look(model, INK, "X"))
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in this style inside a ``with`` block."""
+    with mpl.rc_context(dict(RC)):
+        yield
+
+
+def use_in_notebook() -> None:
+    """Draw in this style from here on, as vector graphics: for the first cell of a notebook."""
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    mpl.rcParams.update(RC)
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
+
+
+def new_figure(height: float, rows: int = 1, columns: int = 1, **options: object) -> tuple[Figure, list[Axes]]:
+    """Make a figure of the common width with a grid of axes, given row by row.
+
+    Examples
+    --------
+    >>> figure, axes = new_figure(3.0, columns=2)
+    >>> len(axes)
+    2
+    """
+    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)  # type: ignore[arg-type]
+    return figure, list(grid.flat)
+
+
+def new_mosaic(height: float, layout: str) -> tuple[Figure, list[Axes]]:
+    """Make a figure of the common width with axes that span cells, given in the order of their letters.
+
+    Examples
+    --------
+    >>> figure, axes = new_mosaic(3.0, "AA;BC")
+    >>> len(axes)
+    3
+    """
+    figure, axes = plt.subplot_mosaic(layout, figsize=(WIDTH, height))
+    return figure, [axes[key] for key in sorted(axes)]

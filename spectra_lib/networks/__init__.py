@@ -1,0 +1,25 @@
+"""The published networks and their variants, one module for each publication."""
+
+from spectra_lib.networks import ho2019, lee2020, liu2017, szymanski2021, wang2020  # noqa: F401
+from spectra_lib.networks import schuetzke2023  # noqa: F401, I001  (varies the ones above)
+from spectra_lib.networks.description import describe_model
+from spectra_lib.networks.registry import (
+    Network,
+    build_model,
+    list_models,
+    network,
+    register_model,
+    register_variant,
+    resolve_options,
+)
+
+__all__ = [
+    "Network",
+    "build_model",
+    "describe_model",
+    "list_models",
+    "network",
+    "register_model",
+    "register_variant",
+    "resolve_options",
+]

@@ -1,0 +1,140 @@
+"""A network's architecture as data: the paper's Table 1, computed from the built network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers
+
+from spectra_lib.networks.registry import build_model, network, resolve_options
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a network consists of.
+
+    Attributes
+    ----------
+    name, reference, doi : str
+        Name in the registry, and where the network was published.
+    convolutions : int
+        Number of convolutions, those of parallel branches and shortcuts included.
+    kernel_sizes : tuple of int
+        Their kernel sizes in the order of the layers.
+    blocks : tuple of str
+        Kinds of blocks beside plain convolution and pooling.
+    flat_size : int
+        Number of features at the Flatten layer.
+    hidden_units : tuple of int
+        Widths of the hidden fully-connected layers.
+    hidden_activation : str or None
+        Their activation.
+    dropout : float
+        Dropout rate in the fully-connected stack.
+    conv_dropout : float
+        Dropout rate between the convolutions.
+    parameters, trainable_parameters : int
+        Number of weights.
+    multiply_adds : int
+        Multiplications with addition for one spectrum, convolutions and dense layers.
+    receptive_field : int
+        Points of the spectrum that one feature before Flatten can see.
+    """
+
+    name: str
+    reference: str
+    doi: str
+    convolutions: int
+    kernel_sizes: tuple[int, ...]
+    blocks: tuple[str, ...]
+    flat_size: int
+    hidden_units: tuple[int, ...]
+    hidden_activation: str | None
+    dropout: float
+    conv_dropout: float
+    parameters: int
+    trainable_parameters: int
+    multiply_adds: int
+    receptive_field: int
+
+
+def describe_model(
+    name: str,
+    n_points: int = 5000,
+    n_classes: int = 500,
+    hidden_activation: str | None = None,
+    **options: Any,
+) -> ModelDescription:
+    """Describe a network as built with these options (those of `build_model`).
+
+    Examples
+    --------
+    >>> d = describe_model("cnn2")
+    >>> d.parameters, d.flat_size, d.kernel_sizes
+    (19150728, 8896, (50, 25))
+    """
+    entry = network(name)
+    activation, changed = resolve_options(name, hidden_activation, options)
+    values = entry.defaults | changed
+    # Shapes are all that is needed: without values, the weights of the eight networks do not take 3 GB.
+    with keras.StatelessScope(initialize_variables=False):
+        model = build_model(name, n_points, n_classes, hidden_activation, **options)
+    keras.utils.clear_session(free_memory=False)  # or Keras would give the weights values at the next occasion
+    flatten = model.get_layer("flatten")
+    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv1D)]
+    kinds = {
+        "inception": layers.Concatenate,
+        "residual": layers.Add,
+        "batch normalisation": layers.BatchNormalization,
+    }
+    return ModelDescription(
+        name=name,
+        reference=entry.reference,
+        doi=entry.doi,
+        convolutions=len(convolutions),
+        kernel_sizes=tuple(layer.kernel_size[0] for layer in convolutions),
+        blocks=tuple(kind for kind, cls in kinds.items() if any(isinstance(layer, cls) for layer in model.layers)),
+        flat_size=flatten.output.shape[1],
+        hidden_units=tuple(values["hidden_units"]),
+        hidden_activation=activation,
+        dropout=values["dropout"],
+        conv_dropout=values.get("conv_dropout", 0.0),
+        parameters=model.count_params(),
+        trainable_parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
+        multiply_adds=sum(_multiply_adds(layer) for layer in model.layers),
+        receptive_field=_receptive_field(model),
+    )
+
+
+def _multiply_adds(layer: keras.Layer) -> int:
+    if isinstance(layer, layers.Conv1D):
+        return layer.output.shape[1] * math.prod(layer.kernel.shape)
+    if isinstance(layer, layers.Dense):
+        return math.prod(layer.kernel.shape)
+    return 0
+
+
+def _receptive_field(model: keras.Model) -> int:
+    """Largest field over all paths: (field, distance of neighbouring features) for each layer."""
+    reach: dict[str, tuple[int, int]] = {}
+    for layer in model.layers:
+        if layer.name == "flatten":
+            return reach[_sources(layer)[0]][0]
+        sources = [reach[source] for source in _sources(layer)]
+        field, step = max(sources, default=(1, 1))
+        if isinstance(layer, layers.Conv1D):
+            field, step = field + (layer.kernel_size[0] - 1) * step, step * layer.strides[0]
+        elif isinstance(layer, layers.MaxPooling1D | layers.AveragePooling1D):
+            size = layer.pool_size if isinstance(layer.pool_size, int) else layer.pool_size[0]
+            stride = layer.strides if isinstance(layer.strides, int) else layer.strides[0]
+            field, step = field + (size - 1) * step, step * stride
+        reach[layer.name] = field, step
+    raise AssertionError("unreachable: every network ends in a flatten layer")  # pragma: no cover
+
+
+def _sources(layer: keras.Layer) -> list[str]:
+    inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+    return [tensor._keras_history.operation.name for tensor in inputs if tensor._keras_history.operation is not layer]

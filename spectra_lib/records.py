@@ -1,0 +1,464 @@
+"""Run records: what a training run gave, complete enough to redo the analysis without weights.
+
+A store is a folder of JSON files, one for each run, in a folder for each dataset. Records are written
+atomically; a damaged one is set aside and named, never read as if it were whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from spectra_lib.errors import StoreError, explain
+from spectra_lib.protocol import Progress, protocol
+from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.specification import Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spectra_lib.dataset import Dataset
+
+SCHEMA_VERSION = 1
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Predictions(Value):
+    """A network's answer for each spectrum of a set.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        Class of highest probability.
+    probabilities : tuple of float
+        Its probability, to 4 decimals.
+    """
+
+    labels: tuple[int, ...]
+    probabilities: tuple[Probability, ...]
+
+    @classmethod
+    def from_probabilities(cls, probabilities: NDArray[np.floating]) -> Predictions:
+        """Read off the most probable class of each row; shape (n_spectra, n_classes)."""
+        best = probabilities.argmax(axis=1)
+        highest = np.clip(np.nan_to_num(probabilities[np.arange(len(best)), best]), 0.0, 1.0)
+        return cls(labels=tuple(best.tolist()), probabilities=tuple(highest.round(4).tolist()))
+
+
+class Metrics(Value):
+    """Figures of one split, dropout off, for the kept weights.
+
+    Attributes
+    ----------
+    n : int
+        Number of spectra.
+    errors : int
+        How many of them got a wrong class.
+    loss : float or None
+        Mean categorical cross-entropy in nats; None if it is not finite.
+    """
+
+    n: int
+    errors: int
+    loss: float | None
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of spectra classified right."""
+        return 1.0 - self.errors / self.n
+
+
+class History(Value):
+    """Figures of each epoch. A loss that is not finite is None.
+
+    `loss` and `accuracy` are the running averages over the epoch's steps with dropout on, as
+    Keras reports them; the validation figures are evaluated after the epoch with dropout off.
+    """
+
+    loss: tuple[float | None, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    val_loss: tuple[float | None, ...] = ()
+    val_accuracy: tuple[float, ...] = ()
+    learning_rate: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+
+class Session(Value):
+    """One stretch of work on a run; a run that was interrupted has several.
+
+    `commit` ends in "+changes" where the library's source differed from the commit.
+    """
+
+    started: str
+    first_epoch: int
+    machine: str
+    device: str
+    backend: str
+    execution: str
+    versions: dict[str, str]
+    commit: str
+
+
+class RunRecord(Value):
+    """The result of a training run.
+
+    Attributes
+    ----------
+    schema_version : int
+        Version of this layout.
+    spec : RunSpec
+        What was trained.
+    digest : str
+        Identity of `spec`.
+    data_digests : dict
+        SHA-256 of labels and peaks of each split.
+    sessions : tuple of Session
+        Where and with what the work was done.
+    history : History
+        Figures of each epoch.
+    kept_epoch : int
+        Epoch (from 0) whose weights were kept.
+    ended : {"early_stopping", "max_epochs"}
+        Why training ended.
+    train, validation, test : Metrics
+        The kept weights, evaluated anew with dropout off.
+    reevaluation_gap : float or None
+        Largest difference between the new validation figures (loss, accuracy) and those logged at
+        the kept epoch.
+    validation_predictions, test_predictions : Predictions
+        Answers for each spectrum.
+    probes : dict of str to Predictions
+        Answers on the named probes (`spectra_lib.probes`).
+    weights_sha256 : str
+        Hash of the kept weights.
+    wall_seconds : float
+        Training and evaluation, all sessions together.
+    peak_memory_bytes : int
+        Largest resident memory of the last session's process.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    spec: RunSpec
+    digest: str
+    data_digests: dict[str, str]
+    sessions: tuple[Session, ...]
+    history: History
+    kept_epoch: int
+    ended: Literal["early_stopping", "max_epochs"]
+    train: Metrics
+    validation: Metrics
+    test: Metrics
+    reevaluation_gap: float | None
+    validation_predictions: Predictions
+    test_predictions: Predictions
+    probes: dict[str, Predictions]
+    weights_sha256: str
+    wall_seconds: float
+    peak_memory_bytes: int
+
+    def result(self) -> dict[str, Any]:
+        """Everything that must be equal when the same run is done again on the same machine."""
+        data = self.model_dump(exclude={"sessions", "wall_seconds", "peak_memory_bytes"})
+        del data["history"]["seconds"]
+        return data
+
+    def faults(self, dataset: Dataset | None = None) -> list[str]:
+        """What does not hold together in this record; empty for a sound one.
+
+        Parameters
+        ----------
+        dataset : Dataset, optional
+            The run's dataset: labels and digests are then checked too.
+        """
+        found = []
+        epochs = len(self.history)
+        columns = self.history.model_dump()
+        if any(len(column) != epochs for column in columns.values()):
+            found.append("the columns of the history differ in length")
+            return found
+        if self.digest != self.spec.digest:
+            found.append(f"digest {self.digest[:8]} is not that of the specification, {self.spec.digest[:8]}")
+        progress = self.replay()
+        if progress.kept_epoch != self.kept_epoch:
+            found.append(f"kept epoch {self.kept_epoch}, but the protocol demands {progress.kept_epoch}")
+        ended = "early_stopping" if progress.stopped else "max_epochs"
+        if progress.epoch != epochs or (not progress.stopped and epochs != self.spec.max_epochs):
+            found.append(f"{epochs} epochs, but by the protocol training ended or goes on at {progress.epoch}")
+        elif ended != self.ended:
+            found.append(f"ended by {self.ended}, but the protocol says {ended}")
+        if self.reevaluation_gap is None or self.reevaluation_gap > 1e-3:
+            found.append(f"re-evaluation differs from the logged figures by {self.reevaluation_gap}")
+        for name, metrics, predictions in (
+            ("validation", self.validation, self.validation_predictions),
+            ("test", self.test, self.test_predictions),
+        ):
+            if not metrics.n == len(predictions.labels) == len(predictions.probabilities):
+                found.append(f"{name}: {len(predictions.labels)} predictions for {metrics.n} spectra")
+            elif dataset is not None:
+                wrong = int(np.count_nonzero(np.array(predictions.labels) != dataset.split(name).labels))
+                if wrong != metrics.errors:
+                    found.append(f"{name}: predictions make {wrong} errors, the metrics say {metrics.errors}")
+        if dataset is not None and self.data_digests != data_digests(dataset):
+            found.append("the data are not those that the specification gives now")
+        return found
+
+    def replay(self) -> Progress:
+        """Follow the protocol through the logged history, as far as it goes."""
+        rules, progress = protocol(self.spec.protocol), Progress(learning_rate=self.spec.learning_rate)
+        for val_loss, val_accuracy in zip(self.history.val_loss, self.history.val_accuracy, strict=True):
+            if progress.stopped:
+                break
+            progress = progress.after_epoch(rules, float("nan") if val_loss is None else val_loss, val_accuracy)
+        return progress
+
+
+def data_digests(dataset: Dataset) -> dict[str, str]:
+    """SHA-256 of labels and peaks of each split."""
+    return {name: dataset.split(name).digest for name in ("train", "validation", "test")}
+
+
+class BusyError(StoreError):
+    """Another process is working on the run."""
+
+
+class RunStore:
+    """A folder of run records.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder; made when something is written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def record_path(self, spec: RunSpec) -> Path:
+        """File of a run's record."""
+        return self.path / spec.dataset_spec.name / f"{spec.run_id}.json"
+
+    def work_path(self, spec: RunSpec) -> Path:
+        """Folder of a run's checkpoints."""
+        return self.path / ".work" / spec.run_id
+
+    def load(self, spec: RunSpec) -> RunRecord | None:
+        """Read a run's record if the store has it; a damaged one is set aside with a warning."""
+        path = self.record_path(spec)
+        if not path.exists():
+            return None
+        try:
+            record = read_record(path)
+            if record.spec.digest != spec.digest:
+                raise StoreError(f"{path}: holds another run ({record.spec.run_id})")
+        except StoreError as error:
+            aside = self.path / ".work" / "set_aside" / f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(aside)
+            warnings.warn(f"{error}; set aside as {aside}, the run will be done again", stacklevel=2)
+            return None
+        return record
+
+    def save(self, record: RunRecord) -> Path:
+        """Write a record atomically; refuses to replace one.
+
+        Raises
+        ------
+        StoreError
+            If the store has a record of this run already, or the file cannot be written.
+        """
+        path = self.record_path(record.spec)
+        if path.exists():
+            raise StoreError(f"{path} exists; delete it first if the run is to be done again")
+        text = record.model_dump_json(exclude_defaults=False)
+        partial: str | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, partial = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".partial", dir=path.parent)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(partial, 0o644)
+            os.replace(partial, path)
+        except OSError as error:
+            if partial is not None:
+                Path(partial).unlink(missing_ok=True)
+            raise StoreError(
+                f"cannot write the record {path}: {error.strerror or error}; free some space or choose another "
+                "store, then start the same command again"
+            ) from error
+        return path
+
+    @contextmanager
+    def lock(self, spec: RunSpec) -> Iterator[None]:
+        """Hold a run for this process; the system releases it when the process ends, however it ends.
+
+        Raises
+        ------
+        BusyError
+            If another process holds it.
+        """
+        path = self.path / ".work" / "locks" / f"{spec.run_id}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path, timeout=0):
+                yield
+        except Timeout:
+            raise BusyError(f"another process is working on {spec.run_id}; wait for it, or choose another run") from None
+
+    def is_busy(self, spec: RunSpec) -> bool:
+        """Whether another process is working on a run."""
+        try:
+            with self.lock(spec):
+                return False
+        except BusyError:
+            return True
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read one record file.
+
+    Raises
+    ------
+    StoreError
+        If it is cut short, of another schema, or has missing or wrong fields.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: not a complete record ({error})") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise StoreError(f"{path}: expected a record of schema version {SCHEMA_VERSION}, received {version!r}")
+    try:
+        return RunRecord.model_validate(data, context=TRUSTED)
+    except ValidationError as error:
+        raise StoreError(explain(error, str(path))) from None
+
+
+@dataclass(frozen=True)
+class RunRecords(Sequence[RunRecord]):
+    """The records of a store, sorted by dataset, network, activation, protocol and seed."""
+
+    records: tuple[RunRecord, ...]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.records[index]
+
+    def select(self, **fields: Any) -> RunRecords:
+        """Give the records whose specification has these values.
+
+        Examples
+        --------
+        >>> RunRecords(()).select(model="cnn2", protocol="paper")
+        RunRecords(records=())
+        """
+        chosen = (r for r in self.records if all(getattr(r.spec, key) == value for key, value in fields.items()))
+        return RunRecords(tuple(chosen))
+
+    def table(self) -> pd.DataFrame:
+        """One row for each run.
+
+        Returns
+        -------
+        DataFrame
+            Columns: those of the specification, epochs, kept_epoch, errors, number and accuracy of
+            each split, running_train_accuracy (with dropout on, at the kept epoch), seconds,
+            peak_memory_bytes, device, backend, execution.
+        """
+        import pandas as pd
+
+        rows = []
+        for record in self.records:
+            spec = record.spec
+            row: dict[str, Any] = {
+                "run_id": spec.run_id,
+                "dataset": spec.dataset_spec.name,
+                "model": spec.model,
+                "hidden_activation": spec.hidden_activation,
+                "options": json.dumps(spec.options, sort_keys=True) if spec.options else "",
+                "protocol": spec.protocol,
+                "precision": spec.precision,
+                "seed": spec.seed,
+                "max_epochs": spec.max_epochs,
+                "epochs": len(record.history),
+                "kept_epoch": record.kept_epoch,
+            }
+            for name in ("train", "validation", "test"):
+                metrics: Metrics = getattr(record, name)
+                row |= {f"{name}_errors": metrics.errors, f"{name}_n": metrics.n, f"{name}_accuracy": metrics.accuracy}
+            row |= {
+                "val_loss": record.validation.loss,
+                "running_train_accuracy": record.history.accuracy[record.kept_epoch],
+                "seconds": record.wall_seconds,
+                "peak_memory_bytes": record.peak_memory_bytes,
+                "device": record.sessions[-1].device,
+                "backend": record.sessions[-1].backend,
+                "execution": record.sessions[-1].execution,
+            }
+            rows.append(row)
+        columns = _TABLE_COLUMNS if not rows else None
+        return pd.DataFrame(rows, columns=columns)
+
+
+_TABLE_COLUMNS = [
+    *("run_id", "dataset", "model", "hidden_activation", "options", "protocol", "precision", "seed"),
+    *("max_epochs", "epochs", "kept_epoch"),
+    *(f"{split}_{what}" for split in ("train", "validation", "test") for what in ("errors", "n", "accuracy")),
+    *("val_loss", "running_train_accuracy", "seconds", "peak_memory_bytes", "device", "backend", "execution"),
+]
+
+
+def load_records(store: str | Path = "results") -> RunRecords:
+    """Read all records of a store.
+
+    Parameters
+    ----------
+    store : str or Path
+        Its folder. A folder that does not exist holds no records.
+
+    Raises
+    ------
+    StoreError
+        If a record is damaged; it names the file.
+
+    Examples
+    --------
+    >>> len(load_records("no-such-folder"))
+    0
+    """
+    records = [read_record(path) for path in sorted(Path(store).glob("[!.]*/*.json"))]
+    return RunRecords(tuple(sorted(records, key=_order)))
+
+
+def _order(record: RunRecord) -> tuple:
+    spec = record.spec
+    return (
+        spec.dataset_spec.name,
+        spec.model,
+        spec.hidden_activation or "",
+        spec.protocol,
+        spec.precision,
+        spec.seed,
+        spec.digest,
+    )

@@ -1,0 +1,98 @@
+"""A training run as a value: everything that determines its result, and nothing else."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+
+from spectra_lib.protocol import protocol
+from spectra_lib.specification import DatasetSpec, Value, canonical_digest, dataset_spec, list_datasets
+
+TRUSTED = {"resolved": True}
+"""Validation context for specifications that were resolved before: the networks are not looked up."""
+
+
+class RunSpec(Value):
+    """What to train: the identity of a run.
+
+    Attributes
+    ----------
+    dataset : str or DatasetSpec
+        Name of a built-in dataset, or a specification. A specification equal to a built-in one
+        becomes its name.
+    model : str
+        Name of a network.
+    seed : int
+        Seed of initial weights, dropout and the order of the training spectra.
+    hidden_activation : {"linear", "relu"} or None
+        Activation of the hidden fully-connected layers. Left out, it is the published one; a
+        network without hidden layers has None.
+    options : dict
+        Options of the network that differ from its defaults.
+    protocol : {"paper", "code"}
+        Training protocol.
+    precision : {"float32", "mixed_bfloat16"}
+        Number format of the layers.
+    max_epochs, batch_size : int
+        At most so many epochs; spectra in a step.
+    learning_rate : float
+        Initial rate of Adam.
+
+    Examples
+    --------
+    >>> RunSpec(dataset="challenge", model="cnn2", seed=0).run_id
+    'challenge-cnn2-linear-paper-s0-bd1cf8a7'
+    """
+
+    dataset: str | DatasetSpec
+    model: str
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    hidden_activation: Literal["linear", "relu"] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    protocol: str = "paper"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    max_epochs: Annotated[int, Field(ge=1)] = 500
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-4
+
+    @model_validator(mode="after")
+    def _resolve(self, info: ValidationInfo) -> Self:
+        protocol(self.protocol)
+        if isinstance(self.dataset, DatasetSpec):
+            if self.dataset.name in list_datasets() and dataset_spec(self.dataset.name) == self.dataset:
+                object.__setattr__(self, "dataset", self.dataset.name)
+        else:
+            dataset_spec(self.dataset)
+        if info.context is not TRUSTED:
+            from spectra_lib.networks import resolve_options
+
+            activation, options = resolve_options(self.model, self.hidden_activation, self.options)
+            object.__setattr__(self, "hidden_activation", activation)
+            object.__setattr__(self, "options", {key: _plain(options[key]) for key in sorted(options)})
+        return self
+
+    @property
+    def dataset_spec(self) -> DatasetSpec:
+        """The dataset's specification."""
+        return self.dataset if isinstance(self.dataset, DatasetSpec) else dataset_spec(self.dataset)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the specification; fields at their defaults do not enter."""
+        return canonical_digest(self.model_dump(mode="json", exclude_defaults=True))
+
+    @property
+    def run_id(self) -> str:
+        """A readable and unique name: dataset, network, activation, protocol, seed, digest."""
+        activation = self.hidden_activation or "none"
+        return (
+            f"{self.dataset_spec.name}-{self.model}-{activation}-{self.protocol}-s{self.seed}-{self.digest[:8]}"
+        )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+

@@ -1,0 +1,374 @@
+"""From a run specification to a run record.
+
+Training proceeds epoch by epoch. After each epoch the protocol decides, and everything needed to
+go on is written to a checkpoint, so that a run killed at any moment resumes after its last
+finished epoch and ends in the same record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from tqdm import tqdm
+
+from spectra_lib import backend
+from spectra_lib.checkpoints import CheckpointFolder
+from spectra_lib.dataset import Dataset, Split, make_dataset
+from spectra_lib.errors import SpectraError, StoreError
+from spectra_lib.execution import fastest_execution
+from spectra_lib.networks import build_model
+from spectra_lib.probes import probe_splits
+from spectra_lib.protocol import Progress, protocol
+from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunStore, Session, data_digests
+from spectra_lib.runs import RunSpec
+
+
+class BudgetError(SpectraError):
+    """The time budget ended before the run did; the run resumes when it is started again."""
+
+
+class SpectraBatches(keras.utils.PyDataset):
+    """Batches of (spectra, labels) in a given order, rendered when they are needed."""
+
+    def __init__(self, split: Split, order: NDArray[np.integer], batch_size: int) -> None:
+        super().__init__()
+        self._split, self._order, self._batch_size = split, order, batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._split.spectra(rows)[..., None], self._split.labels[rows]
+
+
+def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
+    """Give the order of the training spectra in an epoch: the same for every network.
+
+    Examples
+    --------
+    >>> epoch_order(0, 0, 5).tolist() == epoch_order(0, 1, 5).tolist()
+    False
+    """
+    return np.random.default_rng([seed, epoch]).permutation(n)
+
+
+@dataclass
+class _Trainer:
+    """A run under way: the network, its optimizer and the bookkeeping."""
+
+    spec: RunSpec
+    dataset: Dataset
+    execution: backend.Execution
+    history: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in History.model_fields})
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[NDArray] = field(default_factory=list)
+    earlier_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.rules = protocol(self.spec.protocol)
+        self.progress = Progress(learning_rate=self.spec.learning_rate)
+        backend.seed_everything(self.spec.seed)
+        model = build_model(
+            self.spec.model,
+            self.dataset.spec.n_points,
+            self.dataset.spec.n_classes,
+            self.spec.hidden_activation,
+            self.spec.precision,
+            **self.spec.options,
+        )
+        # Trained on logits: the loss is then exact on every backend, however small a probability gets.
+        self.model = keras.Model(model.inputs, model.get_layer("logits").output, name=self.spec.model)
+        backend.compile_for_training(self.model, self.spec.learning_rate, self.execution)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that changes in training: weights, running statistics, dropout states, optimizer."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def run_epoch(self) -> None:
+        """Train one epoch, evaluate it, and let the protocol decide."""
+        start, epoch = time.monotonic(), self.progress.epoch
+        split = self.dataset.train
+        batches = SpectraBatches(split, epoch_order(self.spec.seed, epoch, len(split)), self.spec.batch_size)
+        logs = self.model.fit(batches, epochs=1, verbose=0, shuffle=False).history
+        val_loss, val_accuracy, _ = self.evaluate(self.dataset.validation)
+        for name, value in (
+            ("loss", _finite(logs["loss"][0])),
+            ("accuracy", float(logs["accuracy"][0])),
+            ("val_loss", _finite(val_loss)),
+            ("val_accuracy", val_accuracy),
+            ("learning_rate", self.progress.learning_rate),
+        ):
+            self.history[name].append(value)
+        self.progress = self.progress.after_epoch(self.rules, val_loss, val_accuracy)
+        if self.progress.kept_epoch == epoch:
+            self.kept = backend.get_state(self.model.weights)
+        self.model.optimizer.learning_rate = self.progress.learning_rate
+        self.history["seconds"].append(time.monotonic() - start)
+
+    def evaluate(self, split: Split) -> tuple[float, float, NDArray[np.float64]]:
+        """Loss, accuracy and class probabilities of a split, dropout off."""
+        logits = self.logits(split)
+        log_probabilities = log_softmax(logits, axis=1)
+        loss = -log_probabilities[np.arange(len(split)), split.labels].mean()
+        accuracy = float(np.mean(logits.argmax(axis=1) == split.labels))
+        return float(loss), accuracy, np.exp(log_probabilities)
+
+    def logits(self, split: Split) -> NDArray[np.float64]:
+        """Outputs of the last dense layer, shape (n_spectra, n_classes)."""
+        batches = SpectraBatches(split, np.arange(len(split)), self.spec.batch_size)
+        return np.asarray(self.model.predict(batches, verbose=0), dtype=np.float64)
+
+    def book(self) -> dict[str, Any]:
+        """Bookkeeping for a checkpoint."""
+        return {
+            "digest": self.spec.digest,
+            "data_digests": data_digests(self.dataset),
+            "progress": self.progress.model_dump(),
+            "history": self.history,
+            "sessions": self.sessions,
+            "backend": backend.backend_name(),
+        }
+
+    def resume(self, folder: CheckpointFolder) -> None:
+        """Go back to the newest checkpoint, if there is a fitting one."""
+        checkpoint, damaged = folder.read()
+        for message in damaged:
+            warnings.warn(message, stacklevel=3)
+        if checkpoint is None:
+            return
+        book = checkpoint.book
+        if book["digest"] != self.spec.digest or book["data_digests"] != data_digests(self.dataset):
+            raise StoreError(
+                f"{folder.path} holds a checkpoint of another run or of other data; delete the folder to start anew"
+            )
+        if book["backend"] != backend.backend_name():
+            raise StoreError(
+                f"{folder.path} holds a checkpoint made on the {book['backend']} backend; set "
+                f"KERAS_BACKEND={book['backend']} to go on, or delete the folder to start anew"
+            )
+        backend.set_state(self.variables, checkpoint.state)
+        self.kept = checkpoint.kept
+        self.progress = Progress.model_validate(book["progress"])
+        self.history = book["history"]
+        self.sessions = book["sessions"]
+        self.earlier_seconds = math.fsum(self.history["seconds"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left to train."""
+        return self.progress.stopped or self.progress.epoch >= self.spec.max_epochs
+
+    def session(self) -> dict[str, Any]:
+        """Describe the present stretch of work."""
+        return Session(
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            first_epoch=self.progress.epoch,
+            machine=f"{platform.system()} {platform.release()} {platform.machine()}",
+            device=backend.device_name(),
+            backend=backend.backend_name(),
+            execution=self.execution,
+            versions=backend.versions(),
+            commit=backend.commit(),
+        ).model_dump()
+
+    def record(self, seconds: float) -> RunRecord:
+        """Evaluate the kept weights anew and put everything into a record."""
+        start = time.monotonic()
+        backend.set_state(self.model.weights, self.kept)
+        metrics, predictions = {}, {}
+        for name in ("train", "validation", "test"):
+            split = self.dataset.split(name)
+            loss, _, probabilities = self.evaluate(split)
+            errors = int(np.count_nonzero(probabilities.argmax(axis=1) != split.labels))
+            metrics[name] = Metrics(n=len(split), errors=errors, loss=_finite(loss))
+            if name != "train":
+                predictions[f"{name}_predictions"] = Predictions.from_probabilities(probabilities)
+        kept = self.progress.kept_epoch
+        gap = max(
+            abs(metrics["validation"].accuracy - self.history["val_accuracy"][kept]),
+            abs(_or_nan(metrics["validation"].loss) - _or_nan(self.history["val_loss"][kept])),
+        )
+        probes = {
+            name: Predictions.from_probabilities(np.exp(log_softmax(self.logits(split), axis=1)))
+            for name, split in probe_splits(self.dataset).items()
+        }
+        return RunRecord(
+            spec=self.spec,
+            digest=self.spec.digest,
+            data_digests=data_digests(self.dataset),
+            sessions=tuple(Session(**session) for session in self.sessions),
+            history=History(**{name: tuple(values) for name, values in self.history.items()}),
+            kept_epoch=kept,
+            ended="early_stopping" if self.progress.stopped else "max_epochs",
+            reevaluation_gap=_finite(gap),
+            probes=probes,
+            weights_sha256=_hash(self.kept),
+            wall_seconds=seconds + time.monotonic() - start,
+            peak_memory_bytes=backend.peak_memory(),
+            **metrics,
+            **predictions,
+        )
+
+
+def train(
+    spec: RunSpec,
+    store: str | Path | RunStore = "results",
+    *,
+    execution: str = "auto",
+    deadline: float | None = None,
+    quiet: bool = False,
+    on_epoch: Callable[[Progress], None] | None = None,
+) -> RunRecord:
+    """Do a training run, or give its record if the store has it.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        What to train.
+    store : str, Path or RunStore
+        Where records and checkpoints are.
+    execution : str
+        How steps run: "auto" takes the fastest measured way (`spectra_lib.execution`), or one of
+        `spectra_lib.backend.EXECUTIONS`.
+    deadline : float, optional
+        Time of `time.monotonic` by which to stop; an epoch that would probably not end in time is not
+        begun.
+    quiet : bool
+        Show no progress.
+    on_epoch : callable, optional
+        Called with the progress after each epoch, once its checkpoint is under way.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    BudgetError
+        If the deadline came first; the same call later goes on from there.
+    BusyError
+        If another process is working on this run.
+    StoreError
+        If a checkpoint or the record cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> spec = RunSpec(dataset="smoke", model="vgg", max_epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     record = train(spec, folder, quiet=True)
+    >>> record.test.n, record.ended
+    (36, 'max_epochs')
+    """
+    store = store if isinstance(store, RunStore) else RunStore(store)
+    known = store.load(spec)
+    if known is not None:
+        return known
+    with store.lock(spec):
+        known = store.load(spec)  # another process may just have finished it
+        if known is not None:
+            return known
+        folder = CheckpointFolder(store.work_path(spec))
+        try:
+            record = _train(spec, folder, execution, deadline, quiet, on_epoch)
+        finally:
+            folder.close()
+        store.save(record)
+        folder.remove()
+        return record
+
+
+def _train(
+    spec: RunSpec,
+    folder: CheckpointFolder,
+    execution: str,
+    deadline: float | None,
+    quiet: bool,
+    on_epoch: Callable[[Progress], None] | None,
+) -> RunRecord:
+    start = time.monotonic()
+    way = backend.choose_execution(execution, fastest_execution(backend.backend_name(), spec.model, spec.precision))
+    trainer = _Trainer(spec, make_dataset(spec.dataset_spec), way)
+    trainer.resume(folder)
+    trainer.sessions.append(trainer.session())
+    with _bar(spec, trainer.progress.epoch, quiet) as bar:
+        while not trainer.finished:
+            longest = max(trainer.history["seconds"][-3:], default=0.0)
+            if deadline is not None and time.monotonic() + longest > deadline:
+                folder.wait()
+                raise BudgetError(
+                    f"{spec.run_id}: time is up after {trainer.progress.epoch} epochs; start it again to go on"
+                )
+            trainer.run_epoch()
+            progress = trainer.progress
+            state = backend.get_state(trainer.variables)
+            folder.write(progress.epoch, trainer.book(), state, (progress.kept_epoch, trainer.kept))
+            _show(bar, trainer)
+            if on_epoch is not None:
+                on_epoch(progress)
+    folder.wait()
+    return trainer.record(trainer.earlier_seconds + time.monotonic() - start)
+
+
+def _bar(spec: RunSpec, done: int, quiet: bool) -> tqdm:
+    # In a log file a new line at most every minute instead of a bar drawn over itself.
+    in_file = not sys.stderr.isatty()
+    return tqdm(
+        total=spec.max_epochs,
+        initial=done,
+        desc=spec.run_id,
+        unit="epoch",
+        disable=quiet,
+        dynamic_ncols=not in_file,
+        mininterval=60.0 if in_file else 0.5,
+        maxinterval=600.0,
+        file=sys.stderr,
+        bar_format="{desc}: {n_fmt}/{total_fmt} epochs [{elapsed}, {rate_noinv_fmt}]{postfix}\n" if in_file else None,
+    )
+
+
+def _show(bar: tqdm, trainer: _Trainer) -> None:
+    last = {name: values[-1] for name, values in trainer.history.items()}
+    left = trainer.rules.stop_patience - trainer.progress.stop_wait
+    bar.set_postfix_str(
+        f"loss {_text(last['loss'])}, val_loss {_text(last['val_loss'])}, val_acc {last['val_accuracy']:.4f}, "
+        f"lr {last['learning_rate']:.1e}, ends in {left}+ epochs (>{left * last['seconds']:.0f} s)",
+        refresh=False,
+    )
+    bar.update()
+
+
+def _text(loss: float | None) -> str:
+    return "not finite" if loss is None else f"{loss:.4f}"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _hash(arrays: Sequence[NDArray]) -> str:
+    state = hashlib.sha256()
+    for array in arrays:
+        state.update(f"{array.dtype.str}{array.shape}".encode())
+        state.update(np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()
