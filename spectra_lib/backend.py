@@ -32,13 +32,15 @@ from numpy.typing import NDArray
 
 from spectra_lib.errors import SpectraError
 
-Execution = Literal["graph", "xla", "eager"]
-"""How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch)."""
+Execution = Literal["graph", "xla", "eager", "windows"]
+"""How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
+"windows" is the backend's first way, with convolutions only where the spectrum is not zero
+(`spectra_lib.sparse_convolution`)."""
 
 EXECUTIONS: dict[str, tuple[Execution, ...]] = {
-    "tensorflow": ("graph", "xla"),
-    "jax": ("xla",),
-    "torch": ("eager",),
+    "tensorflow": ("graph", "xla", "windows"),
+    "jax": ("xla", "windows"),
+    "torch": ("eager", "windows"),
 }
 
 
@@ -61,24 +63,17 @@ def seed_everything(seed: int) -> None:
         torch.use_deterministic_algorithms(True)
 
 
-def choose_execution(requested: str, fastest: Execution | None = None) -> Execution:
-    """Settle how steps run on this backend.
-
-    Parameters
-    ----------
-    requested : str
-        "auto" or one of the backend's ways (`EXECUTIONS`).
-    fastest : str, optional
-        The measured best way, used by "auto" where the backend has it.
+def check_execution(requested: str) -> Execution | None:
+    """Check a way of running steps; None stands for "auto".
 
     Raises
     ------
     SpectraError
-        If the backend does not have the way asked for.
+        If this backend does not have the way asked for.
     """
-    ways = EXECUTIONS[backend_name()]
     if requested == "auto":
-        return fastest if fastest in ways else ways[0]
+        return None
+    ways = EXECUTIONS[backend_name()]
     if requested not in ways:
         raise SpectraError(
             f"execution={requested!r} does not exist on the {backend_name()} backend; "
@@ -93,7 +88,7 @@ def compile_for_training(model: keras.Model, learning_rate: float, execution: Ex
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=execution == "xla",
+        jit_compile=execution == "xla" or backend_name() == "jax",
     )
     model.optimizer.build(model.trainable_variables)
 

@@ -29,30 +29,41 @@ from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
 from spectra_lib.dataset import Dataset, Split, make_dataset
 from spectra_lib.errors import SpectraError, StoreError
-from spectra_lib.execution import fastest_execution
 from spectra_lib.networks import build_model
 from spectra_lib.probes import probe_splits
 from spectra_lib.protocol import Progress, protocol
 from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunStore, Session, data_digests
 from spectra_lib.runs import RunSpec
+from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
 
 
 class BudgetError(SpectraError):
     """The time budget ended before the run did; the run resumes when it is started again."""
 
 
-class SpectraBatches(keras.utils.PyDataset):
-    """Batches of (spectra, labels) in a given order, rendered when they are needed."""
+WORTHWHILE_SAVING = 1.8
+"""By default spectra are cut into windows if this divides the multiply-adds by at least so much."""
 
-    def __init__(self, split: Split, order: NDArray[np.integer], batch_size: int) -> None:
+
+class SpectraBatches(keras.utils.PyDataset):
+    """Batches of (spectra, labels) in a given order, rendered when they are needed.
+
+    With a plan, spectra come as lookup and windows (`spectra_lib.sparse_convolution`).
+    """
+
+    def __init__(
+        self, split: Split, order: NDArray[np.integer], batch_size: int, plan: Plan | None = None
+    ) -> None:
         super().__init__()
-        self._split, self._order, self._batch_size = split, order, batch_size
+        self._split, self._order, self._batch_size, self._plan = split, order, batch_size, plan
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+    def __getitem__(self, index: int) -> tuple[Any, NDArray[np.integer]]:
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        if self._plan is not None:
+            return cut_windows(self._split, rows, self._plan), self._split.labels[rows]
         return self._split.spectra(rows)[..., None], self._split.labels[rows]
 
 
@@ -73,7 +84,7 @@ class _Trainer:
 
     spec: RunSpec
     dataset: Dataset
-    execution: backend.Execution
+    execution: backend.Execution | None
     history: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in History.model_fields})
     sessions: list[dict[str, Any]] = field(default_factory=list)
     kept: list[NDArray] = field(default_factory=list)
@@ -93,19 +104,28 @@ class _Trainer:
         )
         # Trained on logits: the loss is then exact on every backend, however small a probability gets.
         self.model = keras.Model(model.inputs, model.get_layer("logits").output, name=self.spec.model)
-        backend.compile_for_training(self.model, self.spec.learning_rate, self.execution)
+        self.plan = plan_windows(self.model, self.dataset.train) if self.execution in (None, "windows") else None
+        if self.execution is None:
+            worthwhile = self.plan is not None and self.plan.saving >= WORTHWHILE_SAVING
+            self.execution = "windows" if worthwhile else backend.EXECUTIONS[backend.backend_name()][0]
+        if self.execution != "windows":
+            self.plan = None
+        # The network that is trained: the same weights, fed with windows if that pays.
+        self.trained = self.model if self.plan is None else with_windows(self.model, self.plan)
+        backend.compile_for_training(self.trained, self.spec.learning_rate, self.execution)
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All that changes in training: weights, running statistics, dropout states, optimizer."""
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*self.model.variables, *self.trained.optimizer.variables]
 
     def run_epoch(self) -> None:
         """Train one epoch, evaluate it, and let the protocol decide."""
         start, epoch = time.monotonic(), self.progress.epoch
         split = self.dataset.train
-        batches = SpectraBatches(split, epoch_order(self.spec.seed, epoch, len(split)), self.spec.batch_size)
-        logs = self.model.fit(batches, epochs=1, verbose=0, shuffle=False).history
+        order = epoch_order(self.spec.seed, epoch, len(split))
+        batches = SpectraBatches(split, order, self.spec.batch_size, self.plan)
+        logs = self.trained.fit(batches, epochs=1, verbose=0, shuffle=False).history
         val_loss, val_accuracy, _ = self.evaluate(self.dataset.validation)
         for name, value in (
             ("loss", _finite(logs["loss"][0])),
@@ -118,7 +138,7 @@ class _Trainer:
         self.progress = self.progress.after_epoch(self.rules, val_loss, val_accuracy)
         if self.progress.kept_epoch == epoch:
             self.kept = backend.get_state(self.model.weights)
-        self.model.optimizer.learning_rate = self.progress.learning_rate
+        self.trained.optimizer.learning_rate = self.progress.learning_rate
         self.history["seconds"].append(time.monotonic() - start)
 
     def evaluate(self, split: Split) -> tuple[float, float, NDArray[np.float64]]:
@@ -131,8 +151,10 @@ class _Trainer:
 
     def logits(self, split: Split) -> NDArray[np.float64]:
         """Outputs of the last dense layer, shape (n_spectra, n_classes)."""
-        batches = SpectraBatches(split, np.arange(len(split)), self.spec.batch_size)
-        return np.asarray(self.model.predict(batches, verbose=0), dtype=np.float64)
+        sparse = self.plan is not None and type(split) is Split  # noise and background fill the whole spectrum
+        batches = SpectraBatches(split, np.arange(len(split)), self.spec.batch_size, self.plan if sparse else None)
+        network = self.trained if sparse else self.model
+        return np.asarray(network.predict(batches, verbose=0), dtype=np.float64)
 
     def book(self) -> dict[str, Any]:
         """Bookkeeping for a checkpoint."""
@@ -182,7 +204,7 @@ class _Trainer:
             machine=f"{platform.system()} {platform.release()} {platform.machine()}",
             device=backend.device_name(),
             backend=backend.backend_name(),
-            execution=self.execution,
+            execution=self.execution or "",
             versions=backend.versions(),
             commit=backend.commit(),
         ).model_dump()
@@ -244,8 +266,8 @@ def train(
     store : str, Path or RunStore
         Where records and checkpoints are.
     execution : str
-        How steps run: "auto" takes the fastest measured way (`spectra_lib.execution`), or one of
-        `spectra_lib.backend.EXECUTIONS`.
+        How steps run: one of `spectra_lib.backend.EXECUTIONS`, or "auto", which takes windows where
+        they pay and the backend's first way elsewhere.
     deadline : float, optional
         Time of `time.monotonic` by which to stop; an epoch that would probably not end in time is not
         begun.
@@ -303,8 +325,7 @@ def _train(
     on_epoch: Callable[[Progress], None] | None,
 ) -> RunRecord:
     start = time.monotonic()
-    way = backend.choose_execution(execution, fastest_execution(backend.backend_name(), spec.model, spec.precision))
-    trainer = _Trainer(spec, make_dataset(spec.dataset_spec), way)
+    trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution))
     trainer.resume(folder)
     trainer.sessions.append(trainer.session())
     with _bar(spec, trainer.progress.epoch, quiet) as bar:
