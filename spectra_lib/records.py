@@ -306,6 +306,9 @@ class RunStore:
             ) from error
         return path
 
+    def _lock_path(self, spec: RunSpec) -> Path:
+        return self.path / ".work" / "locks" / f"{spec.run_id}.lock"
+
     @contextmanager
     def lock(self, spec: RunSpec) -> Iterator[None]:
         """Hold a run for this process; the system releases it when the process ends, however it ends.
@@ -315,7 +318,7 @@ class RunStore:
         BusyError
             If another process holds it.
         """
-        path = self.path / ".work" / "locks" / f"{spec.run_id}.lock"
+        path = self._lock_path(spec)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(path, timeout=0):
@@ -325,6 +328,8 @@ class RunStore:
 
     def is_busy(self, spec: RunSpec) -> bool:
         """Whether another process is working on a run."""
+        if not self._lock_path(spec).exists():
+            return False
         try:
             with self.lock(spec):
                 return False

@@ -1,0 +1,468 @@
+"""The campaign: which runs the book wants, in which order, what they cost, and doing them.
+
+The paper rests on 40 runs on the general benchmark, 80 on the challenging set and 25 of modified
+networks. A residual network without hidden layers has no activation to vary, so that the 80 are 75
+different ones here. To these come comparisons of our own: the published code's protocol, and
+mixed precision.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from spectra_lib.errors import SpectraError, UnknownNameError
+from spectra_lib.records import RunRecords, RunStore, load_records
+from spectra_lib.runs import TRUSTED, RunSpec
+
+SEEDS = range(5)
+PUBLISHED = ("cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6")
+MODIFIED = ("cnn6_bn", "cnn6_convdo", "cnnbn_mod", "vgg_mod", "resnet_mod")
+PUBLISHED_ACTIVATION = {"cnn6": "relu", "resnet": None}
+"""Activation of the hidden layers as published, where it is not linear."""
+MODIFIED_ACTIVATION = "relu"
+
+MULTIPLY_ADDS = {
+    **{"cnn2": 69.7e6, "cnn3": 145.4e6, "cnn6": 542.6e6, "vgg": 35.9e6, "resnet": 985.6e6, "cnn_bn": 111.5e6},
+    **{"inc3": 206.0e6, "inc6": 350.3e6, "cnn6_bn": 542.6e6, "cnn6_convdo": 542.6e6, "cnnbn_mod": 111.5e6},
+    **{"vgg_mod": 174.6e6, "resnet_mod": 1010.5e6},
+}
+"""Multiply-adds of a spectrum, so that a plan needs no deep-learning backend (checked in the tests)."""
+
+TYPICAL_RATE = 5e9
+TYPICAL_EPOCHS = 80
+TYPICAL_MULTIPLY_ADDS = 1e8
+"""Forward multiply-adds a second in training, epochs, and multiply-adds, where nothing is known yet."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run of the campaign.
+
+    Attributes
+    ----------
+    stage : str
+        Stage it belongs to; stages are worked through in the order of their names.
+    spec : RunSpec
+        The run.
+    """
+
+    stage: str
+    spec: RunSpec
+
+
+class State(StrEnum):
+    """How far a run is."""
+
+    DONE = "done"
+    RUNNING = "running"
+    STARTED = "started"
+    MISSING = "missing"
+
+
+def _spec(dataset: str, model: str, activation: str | None, seed: int, **more: Any) -> RunSpec:
+    # Validated as resolved, so that listing the campaign does not start a backend; a test compares
+    # every one of these with the specification that resolving gives.
+    fields = {"dataset": dataset, "model": model, "hidden_activation": activation, "seed": seed, **more}
+    return RunSpec.model_validate(fields, context=TRUSTED)
+
+
+def campaign(runs: Path | None = None) -> list[Task]:
+    """All runs of the campaign, in order of stage.
+
+    Parameters
+    ----------
+    runs : Path, optional
+        JSON file with a list of run specifications, for a campaign of one's own; its only stage is
+        called "own".
+
+    Raises
+    ------
+    SpectraError
+        If the file is not such a list.
+
+    Examples
+    --------
+    >>> tasks = campaign()
+    >>> tasks[0].stage, tasks[0].spec.model
+    ('a1', 'cnn2')
+    >>> len({task.spec.digest for task in tasks}) == len(tasks)
+    True
+    """
+    if runs is None:
+        return list(_tasks())
+    try:
+        listed = json.loads(runs.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpectraError(f"cannot read the list of runs {runs}: {error}") from None
+    if not isinstance(listed, list):
+        raise SpectraError(f"{runs}: expected a JSON list of run specifications, received {type(listed).__name__}")
+    return [Task("own", RunSpec.read(item, f"{runs}, run {number}")) for number, item in enumerate(listed)]
+
+
+def _tasks() -> Iterator[Task]:
+    quick, slow = ("cnn2", "vgg", "cnn_bn", "cnn3", "inc3"), ("cnn6", "inc6", "resnet")
+
+    def challenge(stage: str, models: Iterable[str], seeds: Iterable[int]) -> Iterator[Task]:
+        for seed in seeds:
+            for model in models:
+                for activation in (None,) if model == "resnet" else ("relu", "linear"):
+                    yield Task(stage, _spec("challenge", model, activation, seed))
+
+    def modified(stage: str, seeds: Iterable[int]) -> Iterator[Task]:
+        for seed in seeds:
+            for model in MODIFIED:
+                yield Task(stage, _spec("challenge", model, MODIFIED_ACTIVATION, seed))
+
+    def general(stage: str, models: Iterable[str], seeds: Iterable[int]) -> Iterator[Task]:
+        for seed in seeds:
+            for model in models:
+                activation = PUBLISHED_ACTIVATION.get(model, "linear")
+                yield Task(stage, _spec("benchmark", model, activation, seed))
+
+    yield from challenge("a1", quick, SEEDS[:1])
+    yield from challenge("a2", quick, SEEDS[1:3])
+    yield from challenge("b1", slow, SEEDS[:1])
+    yield from modified("c1", SEEDS[:1])
+    yield from general("d1", ("vgg", "cnn2"), SEEDS[:1])
+    yield from general("d2", ("cnn3", "inc3", "cnn_bn"), SEEDS[:1])
+    for seed in SEEDS[:3]:
+        for model in ("cnn2", "vgg"):
+            yield Task("e1", _spec("challenge", model, "relu", seed, protocol="code"))
+            yield Task("e2", _spec("challenge", model, "relu", seed, precision="mixed_bfloat16"))
+    yield from challenge("f1", quick, SEEDS[3:])
+    yield from challenge("f2", slow, SEEDS[1:])
+    yield from modified("f3", SEEDS[1:])
+    yield from general("g1", ("cnn6", "inc6", "resnet"), SEEDS[:1])
+    yield from general("g2", PUBLISHED, SEEDS[1:])
+
+
+Filter = Callable[[Task], bool]
+
+
+def parse_filter(text: str | None) -> Filter:
+    """Read a filter such as ``dataset=challenge,model=cnn2|vgg,seed=0``.
+
+    Conditions are joined by commas, all of them must hold; alternatives are separated by ``|``.
+    Besides the fields of a run specification there is ``stage``; a network without hidden layers has
+    ``hidden_activation=none``.
+
+    Raises
+    ------
+    SpectraError
+        If a condition has no value or names no field.
+
+    Examples
+    --------
+    >>> only = parse_filter("model=vgg,seed=0|1")
+    >>> sum(map(only, campaign())) > 0
+    True
+    """
+    conditions: list[tuple[str, set[str]]] = []
+    for part in (text or "").split(","):
+        if not part.strip():
+            continue
+        key, equals, values = part.partition("=")
+        key = key.strip()
+        if not equals or not values.strip():
+            raise SpectraError(f"cannot read the filter {part!r}; expected field=value or field=value|value")
+        if key != "stage" and key not in RunSpec.model_fields:
+            raise UnknownNameError("field in a filter", key, ["stage", *RunSpec.model_fields])
+        conditions.append((key, {value.strip() for value in values.split("|")}))
+
+    def holds(task: Task) -> bool:
+        return all(_value(task, key) in values for key, values in conditions)
+
+    return holds
+
+
+def _value(task: Task, key: str) -> str:
+    if key == "stage":
+        return task.stage
+    value = getattr(task.spec, key)
+    if key == "dataset":
+        return task.spec.dataset_spec.name
+    return "none" if value is None else json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected cost of a run.
+
+    Attributes
+    ----------
+    epochs, seconds_per_epoch : float
+        Expected number of epochs and time of each.
+    measured : bool
+        Whether the time was measured on this dataset and network, or only scaled by multiply-adds.
+    """
+
+    epochs: float
+    seconds_per_epoch: float
+    measured: bool
+
+    @property
+    def seconds(self) -> float:
+        """Expected time of the whole run."""
+        return self.epochs * self.seconds_per_epoch
+
+
+class CostModel:
+    """Cost of runs on one device, from the runs done there.
+
+    Parameters
+    ----------
+    records : RunRecords
+        Records of all devices; epochs are taken from all, times from `device` alone.
+    device : str, optional
+        Device as in the records' sessions; if absent, the one of the newest session.
+    """
+
+    def __init__(self, records: RunRecords, device: str | None = None) -> None:
+        sessions = [record.sessions[-1] for record in records]
+        if device is None and sessions:
+            device = max(sessions, key=lambda session: session.started).device
+        self._epochs: dict[tuple[str, str], list[int]] = {}
+        self._times: dict[tuple[str, str], list[float]] = {}
+        rates = []
+        for record in records:
+            key = record.spec.dataset_spec.name, record.spec.model
+            self._epochs.setdefault(key, []).append(len(record.history))
+            if record.sessions[-1].device == device:
+                seconds = statistics.median(record.history.seconds)
+                self._times.setdefault(key, []).append(seconds)
+                rates.append(_work(record.spec) / seconds)
+        self._rate = statistics.median(rates) if rates else TYPICAL_RATE
+
+    def estimate(self, spec: RunSpec) -> Estimate:
+        """Estimate the cost of a run."""
+        key = spec.dataset_spec.name, spec.model
+        every = [count for counts in self._epochs.values() for count in counts]
+        epochs = self._epochs.get(key) or every or [TYPICAL_EPOCHS]
+        times = self._times.get(key)
+        seconds = statistics.median(times) if times else _work(spec) / self._rate
+        return Estimate(min(statistics.median(epochs), spec.max_epochs), seconds, times is not None)
+
+
+def _work(spec: RunSpec) -> float:
+    """Multiply-adds of an epoch's forward passes."""
+    data = spec.dataset_spec
+    return MULTIPLY_ADDS.get(spec.model, TYPICAL_MULTIPLY_ADDS) * data.n_points / 5000 * data.n_classes * data.n_train
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A task with its state, its expected cost and the epochs done so far."""
+
+    task: Task
+    state: State
+    estimate: Estimate
+    epochs_done: int
+
+
+def plan(store: RunStore, tasks: Sequence[Task]) -> list[Planned]:
+    """Give runs with state and cost: stage by stage, in each the cheapest first."""
+    costs = CostModel(load_records(store.path))
+    rows = []
+    for task in tasks:
+        state, epochs = _state(store, task.spec)
+        rows.append(Planned(task, state, costs.estimate(task.spec), epochs))
+    return sorted(rows, key=lambda row: (row.task.stage, row.task.spec.seed, row.estimate.seconds))
+
+
+def _state(store: RunStore, spec: RunSpec) -> tuple[State, int]:
+    if store.record_path(spec).exists():
+        return State.DONE, 0
+    states = sorted(store.work_path(spec).glob("state-*.npz"))
+    epochs = int(states[-1].stem.removeprefix("state-")) if states else 0
+    if store.is_busy(spec):
+        return State.RUNNING, epochs
+    return (State.STARTED if states else State.MISSING), epochs
+
+
+def run_campaign(
+    store: RunStore,
+    tasks: Sequence[Task],
+    *,
+    budget_minutes: float | None = None,
+    execution: str = "auto",
+    quiet: bool = False,
+    report: Callable[[str], None] = print,
+) -> int:
+    """Work through runs until all are done or the time is up.
+
+    Each run has a process of its own; runs that another process works on are passed over. A run
+    that fails is reported and passed over, so that one fault does not cost the night.
+
+    Parameters
+    ----------
+    store : RunStore
+        Where records and checkpoints are.
+    tasks : sequence of Task
+        The runs.
+    budget_minutes : float, optional
+        Time; at its end the run under way stops after its epoch and can be resumed.
+    execution : str
+        See `spectra_lib.train`.
+    quiet : bool
+        Show no progress bars.
+    report : callable
+        Gets a line for each run.
+
+    Returns
+    -------
+    int
+        Number of runs that failed.
+    """
+    deadline = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
+    failed: set[str] = set()
+    while deadline is None or time.monotonic() < deadline:
+        open_ = (State.STARTED, State.MISSING)
+        rows = [r for r in plan(store, tasks) if r.state in open_ and r.task.spec.run_id not in failed]
+        if not rows:
+            break
+        # what is begun is finished first
+        spec = min(rows, key=lambda row: (row.task.stage[0], row.state != State.STARTED)).task.spec
+        left = None if deadline is None else deadline - time.monotonic()
+        outcome = _in_own_process(spec, store.path, execution, left, quiet)
+        report(f"{spec.run_id}: {outcome}")
+        if outcome == OUT_OF_TIME:
+            break
+        if outcome not in (FINISHED, BUSY):
+            failed.add(spec.run_id)
+    return len(failed)
+
+
+FINISHED, OUT_OF_TIME, BUSY = "finished", "out of time, to be resumed", "in the hands of another process"
+
+
+def _in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool) -> str:
+    """Train in a fresh process: memory is given back, and nothing of one run can reach another."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    arguments = (spec.model_dump_json(), store, execution, seconds, quiet, sender)
+    process = context.Process(target=_train_one, args=arguments)
+    process.start()
+    sender.close()
+    try:
+        return str(receiver.recv())
+    except EOFError:
+        process.join()
+        return f"failed: the process ended with exit code {process.exitcode}"
+    finally:
+        process.join()
+        receiver.close()
+
+
+def _train_one(
+    spec_json: str, store: Path, execution: str, seconds: float | None, quiet: bool, sender: Any
+) -> None:
+    deadline = None if seconds is None else time.monotonic() + seconds
+    from spectra_lib.records import BusyError
+    from spectra_lib.training import BudgetError, train
+
+    try:
+        train(RunSpec.model_validate_json(spec_json), store, execution=execution, deadline=deadline, quiet=quiet)
+    except BudgetError:
+        sender.send(OUT_OF_TIME)
+    except BusyError:
+        sender.send(BUSY)
+    except SpectraError as error:
+        sender.send(f"failed: {error}")
+    else:
+        sender.send(FINISHED)
+
+
+def task_by_id(run_id: str, tasks: Sequence[Task]) -> Task:
+    """Look up a run by its id.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that id.
+    """
+    by_id = {task.spec.run_id: task for task in tasks}
+    if run_id not in by_id:
+        raise UnknownNameError("run of the campaign", run_id, by_id)
+    return by_id[run_id]
+
+
+FIGURES: dict[str, str] = {
+    "errors of eight networks on the general benchmark (Fig. 2)": "dataset=benchmark",
+    "validation loss with and without batch normalisation (Fig. 3)": "dataset=benchmark,model=cnn2|cnn_bn|resnet",
+    "decision regions (Fig. 6)": "dataset=benchmark,model=cnn2|cnn6|inc6",
+    "linear against ReLU on the challenging set (Fig. 7)": (
+        f"dataset=challenge,protocol=paper,precision=float32,model={'|'.join(PUBLISHED)}"
+    ),
+    "modified networks (Table 2)": (
+        f"dataset=challenge,hidden_activation=relu|none,protocol=paper,precision=float32,"
+        f"model={'|'.join((*MODIFIED, 'cnn6', 'cnn_bn', 'vgg', 'resnet'))}"
+    ),
+    "protocol of the published code": "dataset=challenge,protocol=code",
+    "mixed precision": "dataset=challenge,precision=mixed_bfloat16",
+}
+"""What the book shows, and the filter that gives the runs behind it."""
+
+
+def figure_progress(rows: Sequence[Planned]) -> list[tuple[str, int, int]]:
+    """For each figure: its name, the runs done, and the runs it rests on."""
+    progress = []
+    for name, text in FIGURES.items():
+        wanted = parse_filter(text)
+        own = [row for row in rows if wanted(row.task)]
+        progress.append((name, sum(row.state == State.DONE for row in own), len(own)))
+    return progress
+
+
+def pack_records(store: RunStore, target: Path) -> int:
+    """Put all records of a store into one .tar.gz, to carry them to another machine.
+
+    Returns
+    -------
+    int
+        Number of records.
+    """
+    import tarfile
+
+    files = sorted(store.path.glob("[!.]*/*.json"))
+    with tarfile.open(target, "w:gz") as archive:
+        for file in files:
+            archive.add(file, arcname=str(file.relative_to(store.path)))
+    return len(files)
+
+
+def unpack_records(archive: Path, store: RunStore) -> tuple[int, int]:
+    """Take the records of an archive into a store; each is checked first, and none is replaced.
+
+    Returns
+    -------
+    (int, int)
+        Records added, and records passed over because the store has them.
+    """
+    import tarfile
+    import tempfile
+
+    from spectra_lib.records import read_record
+
+    added = skipped = 0
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive, "r:gz") as packed:
+        packed.extractall(folder, filter="data")
+        for path in sorted(Path(folder).glob("*/*.json")):
+            record = read_record(path)
+            faults = record.faults()
+            if faults:
+                warnings.warn(f"{path.name} is not taken: {'; '.join(faults)}", stacklevel=2)
+            elif store.record_path(record.spec).exists():
+                skipped += 1
+            else:
+                store.save(record)
+                added += 1
+    return added, skipped

@@ -1,0 +1,158 @@
+"""Commands of the campaign: plan, run, status, pack, unpack."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spectra_lib.campaign import (
+    Planned,
+    State,
+    Task,
+    campaign,
+    figure_progress,
+    pack_records,
+    parse_filter,
+    plan,
+    run_campaign,
+    task_by_id,
+    unpack_records,
+)
+from spectra_lib.records import RunStore
+
+app = typer.Typer(no_args_is_help=True, help="All training runs that the book rests on.")
+
+Store = Annotated[Path, typer.Option(help="Folder of the run records.")]
+Only = Annotated[
+    str | None, typer.Option(help="Filter such as 'dataset=challenge,model=cnn2|vgg,seed=0' or 'stage=a1'.")
+]
+Runs = Annotated[
+    Path | None, typer.Option(help="JSON file with a list of run specifications, instead of the book's campaign.")
+]
+Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, windows, eager.")]
+
+
+@app.command("plan")
+def plan_command(
+    store: Store = Path("results"), only: Only = None, runs: Runs = None, ids: bool = False
+) -> None:
+    """List the runs with their state and their expected cost on this machine.
+
+    Costs come from the runs done on this machine; a figure marked ~ is scaled from other networks.
+
+    Examples:
+
+        spectra-lib campaign plan --only stage=a1
+
+        spectra-lib campaign plan --only 'model=vgg,seed=0'
+    """
+    rows = plan(RunStore(store), _chosen(runs, only))
+    for row in rows:
+        spec, cost = row.task.spec, row.estimate
+        if ids:
+            typer.echo(spec.run_id)
+            continue
+        mark = " " if cost.measured else "~"
+        done = f"{row.epochs_done} epochs" if row.epochs_done else ""
+        typer.echo(f"{row.task.stage}  {row.state:8} {spec.run_id:52} {mark}{cost.seconds / 60:8.1f} min  {done}")
+    if not ids:
+        typer.echo(_summary(rows))
+
+
+@app.command("status")
+def status_command(store: Store = Path("results")) -> None:
+    """Show how far the campaign is, and what each figure of the book still lacks.
+
+    Example:
+
+        spectra-lib campaign status
+    """
+    rows = plan(RunStore(store), campaign())
+    typer.echo(_summary(rows))
+    for name, done, wanted in figure_progress(rows):
+        typer.echo(f"{done:4} of {wanted:3}  {name}")
+
+
+@app.command("run")
+def run_command(
+    store: Store = Path("results"),
+    only: Only = None,
+    runs: Runs = None,
+    budget_minutes: Annotated[float | None, typer.Option(min=0, help="Stop cleanly after this time.")] = None,
+    execution: Execution = "auto",
+    quiet: bool = False,
+) -> None:
+    """Work through the runs, the cheapest information first; what is begun is resumed.
+
+    Examples:
+
+        spectra-lib campaign run --budget-minutes 60
+
+        spectra-lib campaign run --only 'stage=a1|a2' --quiet
+    """
+    failed = run_campaign(
+        RunStore(store),
+        _chosen(runs, only),
+        budget_minutes=budget_minutes,
+        execution=execution,
+        quiet=quiet,
+        report=typer.echo,
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("train")
+def train_command(
+    run_id: Annotated[str, typer.Argument(help="Id as 'campaign plan --ids' lists it.")],
+    store: Store = Path("results"),
+    runs: Runs = None,
+    execution: Execution = "auto",
+    quiet: bool = False,
+) -> None:
+    """Do one run of the campaign, as a cluster job does.
+
+    Example:
+
+        spectra-lib campaign train challenge-cnn2-relu-paper-s0-1a2b3c4d
+    """
+    from spectra_lib.training import train
+
+    train(task_by_id(run_id, campaign(runs)).spec, store, execution=execution, quiet=quiet)
+
+
+@app.command("pack")
+def pack_command(target: Path, store: Store = Path("results")) -> None:
+    """Put all records into one .tar.gz.
+
+    Example:
+
+        spectra-lib campaign pack records.tar.gz --store results
+    """
+    typer.echo(f"{pack_records(RunStore(store), target)} records in {target}")
+
+
+@app.command("unpack")
+def unpack_command(archive: Path, store: Store = Path("results")) -> None:
+    """Check the records of an archive and take them into the store; none is replaced.
+
+    Example:
+
+        spectra-lib campaign unpack records.tar.gz
+    """
+    added, skipped = unpack_records(archive, RunStore(store))
+    typer.echo(f"{added} records added, {skipped} were there already")
+
+
+def _chosen(runs: Path | None, only: str | None) -> list[Task]:
+    return list(filter(parse_filter(only), campaign(runs)))
+
+
+def _summary(rows: list[Planned]) -> str:
+    counts = Counter(row.state for row in rows)
+    left = sum(row.estimate.seconds for row in rows if row.state != State.DONE) / 3600
+    states = ", ".join(f"{counts[state]} {state}" for state in State)
+    return f"{len(rows)} runs: {states}; about {left:.1f} hours left on this machine"
