@@ -70,9 +70,10 @@ for _ in $(seq 300); do
     kill -0 "${pids[0]}" 2>/dev/null || { echo "test_slurm: Snakemake ended too early" >&2; exit 1; }
     sleep 1
 done
-job=$(pgrep -f "campaign train $victim" | tail -n 1)
-kill -KILL "$job"
-echo "test_slurm: killed process $job of $victim"
+process=$(pgrep -f "campaign train $victim" | tail -n 1)
+job=$(scontrol pidinfo "$process" | sed -n 's/.*job id \([0-9][0-9]*\).*/\1/p')
+scancel --signal=KILL --full "$job"
+echo "test_slurm: killed Slurm job $job with $victim"
 wait "${pids[0]}"
 
 "$python" - "$store" "$victim" <<'CHECK'

@@ -1,0 +1,54 @@
+# `make` alone explains itself. PYTHON is any Python 3.11; everything else is installed into .venv.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+STORE ?= results
+ARCHIVE ?= records.tar.gz
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm lock clean
+
+help:  ## Show this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@
+
+book: $(READY)  ## Execute the chapters from the committed records and render the book; trains nothing
+	$(BIN)/snakemake --quiet --cores 1 book
+	@echo "The book is at _build/html/index.html"
+
+test: lint  ## Check style and types, and run all tests
+	$(BIN)/pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## Measure rendering, training and memory against their limits
+	$(BIN)/python benchmarks/bench.py
+
+serve: book  ## Build the book and serve it at http://localhost:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+chapter: $(READY)  ## Execute one chapter: make chapter NAME=dataset PARAMS='-p label 246'
+	$(BIN)/spectra-lib book chapter $(NAME) $(PARAMS)
+
+campaign-gpu:  ## Train on a GPU with JAX and pack the records: make campaign-gpu STORE=dir ARCHIVE=file
+	KERAS_BACKEND=jax $(PYTHON) -m spectra_lib campaign run --store '$(STORE)' $(CAMPAIGN)
+	$(PYTHON) -m spectra_lib campaign pack '$(ARCHIVE)' --store '$(STORE)'
+
+test-slurm: $(READY)  ## Try the campaign on a one-machine Slurm (needs root; Debian or Ubuntu)
+	workflow/test_slurm.sh $(BIN)/python
+
+lock: $(READY)  ## Resolve all dependencies anew into requirements.lock
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-find-links \
+	    --no-emit-index-url --no-emit-trusted-host -o requirements.lock pyproject.toml
+	sed -i '1i # Made by make lock from pyproject.toml. Every environment is installed with these versions:\n# pip install -c requirements.lock .' requirements.lock
+
+clean:  ## Delete everything that the commands made, but for .venv, records and checkpoints
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .snakemake
