@@ -33,7 +33,7 @@ _HOMES = {
     "RunRecord": "records",
     "RunRecords": "records",
     "load_records": "records",
-    "ideal_observer": "ideal_observer",
+    "ideal_observer": "observer",
     "SpectraError": "errors",
 }
 

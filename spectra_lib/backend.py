@@ -79,7 +79,7 @@ def check_execution(requested: str) -> Execution | None:
             f"execution={requested!r} does not exist on the {backend_name()} backend; "
             f"expected 'auto' or one of {', '.join(ways)}"
         )
-    return requested  # type: ignore[return-value]
+    return requested
 
 
 def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
@@ -95,7 +95,7 @@ def compile_for_training(model: keras.Model, learning_rate: float, execution: Ex
 
 def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
     """Copy the values of variables to NumPy arrays."""
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def set_state(variables: Sequence[keras.Variable], values: Sequence[NDArray]) -> None:

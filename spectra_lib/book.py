@@ -138,6 +138,8 @@ def assemble(project: Path = Path()) -> Path:
     for name in book_chapters(project):
         executed = project / BUILD / "executed" / f"{name}.ipynb"
         if not executed.exists():
-            raise BookError(f"chapter {name!r} has not been executed ({executed} is missing); run 'spectra-lib book build'")
+            raise BookError(
+                f"chapter {name!r} has not been executed ({executed} is missing); run 'spectra-lib book build'"
+            )
         shutil.copy(executed, source / NOTEBOOKS)
     return source

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 from typer.core import TyperCommand
 
 from spectra_lib.book import BUILD, book_chapters, build_book, render_book

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from spectra_lib.errors import SpectraError, UnknownNameError
+from spectra_lib.errors import BudgetError, SpectraError, UnknownNameError
 from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
 
@@ -31,9 +31,19 @@ PUBLISHED_ACTIVATION = {"cnn6": "relu", "resnet": None}
 MODIFIED_ACTIVATION = "relu"
 
 MULTIPLY_ADDS = {
-    **{"cnn2": 69.7e6, "cnn3": 145.4e6, "cnn6": 542.6e6, "vgg": 35.9e6, "resnet": 985.6e6, "cnn_bn": 111.5e6},
-    **{"inc3": 206.0e6, "inc6": 350.3e6, "cnn6_bn": 542.6e6, "cnn6_convdo": 542.6e6, "cnnbn_mod": 111.5e6},
-    **{"vgg_mod": 174.6e6, "resnet_mod": 1010.5e6},
+    "cnn2": 69.7e6,
+    "cnn3": 145.4e6,
+    "cnn6": 542.6e6,
+    "vgg": 35.9e6,
+    "resnet": 985.6e6,
+    "cnn_bn": 111.5e6,
+    "inc3": 206.0e6,
+    "inc6": 350.3e6,
+    "cnn6_bn": 542.6e6,
+    "cnn6_convdo": 542.6e6,
+    "cnnbn_mod": 111.5e6,
+    "vgg_mod": 174.6e6,
+    "resnet_mod": 1010.5e6,
 }
 """Multiply-adds of a spectrum, so that a plan needs no deep-learning backend (checked in the tests)."""
 
@@ -362,12 +372,10 @@ def _in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float |
         receiver.close()
 
 
-def _train_one(
-    spec_json: str, store: Path, execution: str, seconds: float | None, quiet: bool, sender: Any
-) -> None:
+def _train_one(spec_json: str, store: Path, execution: str, seconds: float | None, quiet: bool, sender: Any) -> None:
     deadline = None if seconds is None else time.monotonic() + seconds
     from spectra_lib.records import BusyError
-    from spectra_lib.training import BudgetError, train
+    from spectra_lib.training import train
 
     try:
         train(RunSpec.model_validate_json(spec_json), store, execution=execution, deadline=deadline, quiet=quiet)

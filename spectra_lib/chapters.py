@@ -172,9 +172,7 @@ class Chapter:
                 return parameter
         known = [parameter.name for parameter in self.parameters]
         types = ", ".join(f"{parameter.name} {parameter.type}" for parameter in self.parameters)
-        raise ChapterError(
-            f"chapter {self.name!r}: {UnknownNameError('parameter', name, known)} (types: {types})"
-        )
+        raise ChapterError(f"chapter {self.name!r}: {UnknownNameError('parameter', name, known)} (types: {types})")
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Give the values in their declared types.
@@ -239,23 +237,28 @@ def _declarations(chapter: str, source: str) -> tuple[Parameter, ...]:
     }
     parameters = []
     for statement in ast.parse(source).body:
-        try:
-            if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
-                raise ValueError
-            declared = ast.unparse(statement.annotation)
-            if declared not in TYPES or statement.value is None:
-                raise ValueError
-            value = ast.literal_eval(statement.value)
-        except ValueError:
+        parameter = _declaration(statement, comments)
+        if parameter is None:
             raise ChapterError(
                 f"chapter {chapter!r}: the parameters cell must hold only lines 'name: type = literal  # meaning' "
                 f"with a type of {', '.join(TYPES)}; found {ast.unparse(statement)!r}"
-            ) from None
-        help_text = comments.get(statement.end_lineno or statement.lineno, "")
-        parameter = Parameter(statement.target.id, declared, value, help_text)
+            )
+        parameter.check(chapter, parameter.default)
         parameters.append(parameter)
-        parameter.check(chapter, value)
     return tuple(parameters)
+
+
+def _declaration(statement: ast.stmt, comments: Mapping[int, str]) -> Parameter | None:
+    """Read one statement of the parameters cell; None if it is anything but a declaration."""
+    if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value):
+        return None
+    declared = ast.unparse(statement.annotation)
+    try:
+        default_value = ast.literal_eval(statement.value)
+    except ValueError:
+        return None
+    help_text = comments.get(statement.end_lineno or statement.lineno, "")
+    return Parameter(statement.target.id, declared, default_value, help_text) if declared in TYPES else None
 
 
 class LocalKernelManager(AsyncKernelManager):
@@ -315,7 +318,7 @@ def execute_chapter(name: str, values: Mapping[str, Any], output: Path, project:
     except PapermillExecutionError as error:
         os.replace(result, failed)
         raise ChapterError(
-            f"chapter {name!r}: a cell failed with {error.ename}: {error.evalue}\n"
+            f"chapter {name!r}: a cell failed with {error.ename}: {error.evalue or _last_stderr(failed)}\n"
             f"{textwrap.indent(error.source, '    ')}\nThe notebook as far as it came is {failed}"
         ) from error
     except (PapermillException, DeadKernelError, NoSuchKernel) as error:
@@ -334,3 +337,11 @@ def _remove_paths(path: Path) -> None:
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
     nbformat.write(notebook, path)
+
+
+def _last_stderr(path: Path) -> str:
+    """What the failing cell wrote to stderr: IPython reports some errors there alone."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.metadata.get("papermill", {}).get("exception"):
+            return "".join(output.text for output in cell.outputs if output.get("name") == "stderr").strip()
+    return ""

@@ -115,7 +115,7 @@ class CheckpointFolder:
         list of str
             Damaged files that were passed over and set aside, each with what is wrong with it.
         """
-        damaged = []
+        damaged: list[str] = []
         for state_path in sorted(self.path.glob("state-*.npz"), reverse=True):
             try:
                 state, book = _read_arrays(state_path)

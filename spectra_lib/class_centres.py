@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from spectra_lib.dataset import Dataset
+from spectra_lib.peak_likelihood import observe
 from spectra_lib.peaks import PeakTable
 from spectra_lib.specification import Fingerprint
 
@@ -56,22 +57,40 @@ class ClassCentres:
         )
 
     @classmethod
-    def mid_range(cls, dataset: Dataset) -> ClassCentres:
+    def mid_range(cls, dataset: Dataset, observed: PeakTable | None = None) -> ClassCentres:
         """Half-way between the smallest and the largest value that the training peaks of a class take.
 
-        Heights are relative to the highest peak of their spectrum, as spectra show them. For a
-        uniform law the mid-range is the best estimate of the centre.
+        For a uniform law the mid-range is the best estimate of the centre. Observed peaks are told apart
+        by assigning them to the fingerprint; one that has vanished counts with height 0.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Gives the fingerprints and the training spectra's labels.
+        observed : PeakTable, optional
+            Peaks of the training spectra, heights relative to the highest; by default the exact ones.
         """
-        peaks = dataset.train.peaks
-        positions, heights = [], []
-        for label, fingerprint in enumerate(dataset.fingerprints):
-            own = peaks.take(np.flatnonzero(dataset.train.labels == label))
-            x = own.positions.reshape(-1, fingerprint.n_peaks)
-            y = own.heights.reshape(-1, fingerprint.n_peaks)
-            y = y / np.maximum(y.max(axis=1, keepdims=True), np.finfo(float).tiny)
-            positions.append((x.min(axis=0) + x.max(axis=0)) / 2)
-            heights.append((y.min(axis=0) + y.max(axis=0)) / 2)
-        return cls._build(dataset, positions, heights)
+        ideal = cls.ideal(dataset)
+        observed = observe(dataset.train.peaks) if observed is None else observed
+        n_peaks = len(ideal.positions)
+        low, high = np.full((2, n_peaks), np.inf), np.full((2, n_peaks), -np.inf)
+        for (positions, heights), label in zip(observed, dataset.train.labels, strict=True):
+            begin = ideal.offsets[label]
+            _, match, hidden = ideal.assign(positions, heights, int(label))
+            for i, j in enumerate(match):
+                if j >= 0:
+                    seen = np.array([positions[j], heights[j]], dtype=float)
+                elif hidden[i]:
+                    continue
+                else:
+                    seen = np.array([np.nan, 0.0])
+                low[:, begin + i] = np.fmin(low[:, begin + i], seen)
+                high[:, begin + i] = np.fmax(high[:, begin + i], seen)
+        # A peak that no training spectrum shows keeps its ideal position.
+        positions, heights = np.where(
+            np.isfinite(low), (low + np.where(np.isfinite(high), high, 0.0)) / 2, [ideal.positions, ideal.heights]
+        )
+        return cls(ideal.offsets, positions, heights, ideal.position_unit, ideal.height_unit)
 
     @classmethod
     def _build(cls, dataset: Dataset, positions: list, heights: list) -> ClassCentres:
@@ -107,20 +126,37 @@ class ClassCentres:
         >>> round(centres.distance(np.array([725, 3000]), np.array([0.7, 1.0]), 0), 3)
         0.25
         """
+        return self.assign(positions, heights, label)[0]
+
+    def assign(
+        self, positions: NDArray, heights: NDArray, label: int
+    ) -> tuple[float, NDArray[np.int64], NDArray[np.bool_]]:
+        """Assign observed peaks to the peaks of a class at the least cost; see `distance`.
+
+        Returns
+        -------
+        float
+            The cost.
+        ndarray of int64, shape (n_peaks,)
+            The observed peak that each peak of the class made, -1 for none.
+        ndarray of bool, shape (n_peaks,)
+            Of a peak that made none: whether it hides under another rather than having vanished.
+        """
         own = slice(self.offsets[label], self.offsets[label + 1])
         shift = ((positions[:, None] - self.positions[own]) / self.position_unit) ** 2
         match = shift + ((heights[:, None] - self.heights[own]) / self.height_unit) ** 2
-        missing = (self.heights[own] / self.height_unit) ** 2 + 1 / 3
-        if len(positions):
-            missing = np.minimum(missing, shift.min(axis=0) + 2 * np.log(2 * self.position_unit))
         k, n = match.shape
+        vanished = (self.heights[own] / self.height_unit) ** 2 + 1 / 3
+        hidden = shift.min(axis=0, initial=np.inf) + 2 * np.log(2 * self.position_unit)
         # Observed peaks may go unexplained, and peaks of the class unseen: a square problem of k + n.
         cost = np.zeros((k + n, k + n))
         cost[:k, :n] = match
         cost[:k, n:] = UNEXPLAINED
-        cost[k:, :n] = missing
+        cost[k:, :n] = np.minimum(vanished, hidden)
         chosen = linear_sum_assignment(cost)
-        return float(cost[chosen].sum())
+        partner = np.empty(k + n, dtype=np.int64)
+        partner[chosen[1]] = chosen[0]
+        return float(cost[chosen].sum()), np.where(partner[:n] < k, partner[:n], -1), hidden < vanished
 
     def nearest(self, observed: PeakTable) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Find the nearest class of every peak list.

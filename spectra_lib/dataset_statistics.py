@@ -147,10 +147,14 @@ def coverage_of_test_peaks(dataset: Dataset) -> pd.DataFrame:
     rows = []
     for label in range(dataset.spec.n_classes):
         for peak in range(dataset.fingerprints[label].n_peaks):
-            trained = peaks_of(dataset.train, label, peak)
-            tested = peaks_of(dataset.test, label, peak)
-            inside = [(seen.min() <= new) & (new <= seen.max()) for seen, new in zip(trained, tested, strict=True)]
-            rows.append(pd.DataFrame({"label": label, "position_inside": inside[0], "height_inside": inside[1]}))
+            positions, heights = peaks_of(dataset.test, label, peak)
+            seen_positions, seen_heights = peaks_of(dataset.train, label, peak)
+            columns = {
+                "label": label,
+                "position_inside": (seen_positions.min() <= positions) & (positions <= seen_positions.max()),
+                "height_inside": (seen_heights.min() <= heights) & (heights <= seen_heights.max()),
+            }
+            rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True)
 
 

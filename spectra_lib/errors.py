@@ -41,6 +41,10 @@ class StoreError(SpectraError):
     """A run store that cannot be read or written as asked."""
 
 
+class BudgetError(SpectraError):
+    """The time budget ended before the run did; the run resumes when it is started again."""
+
+
 def explain(error: ValidationError, what: str) -> str:
     """Put a pydantic error into one line per fault: field, fault, value received.
 

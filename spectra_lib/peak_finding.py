@@ -7,7 +7,7 @@ Gaussians of one width at whole points, and because there is no noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,17 +82,24 @@ def _find(spectrum: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
     _, width, found = best
     positions = np.concatenate([p for p, _ in found])
     heights = np.concatenate([h for _, h in found])
-    heights = heights / heights.max()
-    keep = heights > SMALLEST
-    return positions[keep], heights[keep], width
+    # With a width not quite right, a weak peak between two strong ones can make up for it: try without.
+    while len(positions) > 1 and heights.min() < 0.01 * heights.max():
+        fewer = np.delete(positions, heights.argmin())
+        trial = _search(lambda width, fewer=fewer: _fit(spectrum, fewer, width)[1], 0.9995 * width, 1.0005 * width)
+        trial_heights, misfit = _fit(spectrum, fewer, trial)
+        if misfit > RESIDUAL:
+            break
+        positions, heights, width = fewer, trial_heights, trial
+    return positions, heights / heights.max(), width
 
 
 def _candidate_widths(spectrum: NDArray[np.float64], stretches: NDArray[np.int64]) -> Iterator[float]:
-    """Estimate the width from the highest peak that stands alone, then by search."""
-    single = []
+    """Estimate the width from the highest peak that stands alone, then from the ends of stretches, then by search."""
+    single, ends = [], []
     most = len(spectrum)
     for begin, end in stretches:
         part = spectrum[begin:end]
+        ends += [part[:3], part[-3:]] if len(part) >= 3 else []
         if begin == 0 or end == len(spectrum):  # perhaps cut short
             most = min(most, len(part) - 1)
             continue
@@ -104,15 +111,26 @@ def _candidate_widths(spectrum: NDArray[np.float64], stretches: NDArray[np.int64
                 single.append((part[radius], float(sides.mean())))
     if single:
         yield max(single)[1]
+
+    def misfit(width: float) -> float:
+        return _explain(spectrum, stretches, width)[1]
+
+    # The logarithm of a Gaussian has the second difference -1 / width^2 everywhere, and the outermost three points
+    # of a stretch often belong to one peak.
+    curvature = np.array([2 * np.log(part[1]) - np.log(part[0]) - np.log(part[2]) for part in ends])
+    widths = curvature[curvature > 0] ** -0.5
+    tried: list[float] = []
+    for width in sorted(widths, key=lambda width: abs(width - np.median(widths))):
+        if _radius(width) <= most and not any(abs(width - other) < 1e-3 * other for other in tried):
+            tried.append(width)
+            yield _search(misfit, 0.9995 * width, 1.0005 * width)
     # The wider the peaks, the fewer points can be their centres: the largest radius that fits takes fewest peaks.
     for radius in range(most, 0, -1):
-        search = minimize_scalar(
-            lambda width: _explain(spectrum, stretches, width)[1],
-            bounds=((radius - 0.5) / TRUNCATE, (radius + 0.5) / TRUNCATE),
-            method="bounded",
-            options={"xatol": 1e-9},
-        )
-        yield float(search.x)
+        yield _search(misfit, (radius - 0.5) / TRUNCATE, (radius + 0.5) / TRUNCATE)
+
+
+def _search(misfit: Callable[[float], float], low: float, high: float) -> float:
+    return float(minimize_scalar(misfit, bounds=(low, high), method="bounded", options={"xatol": 1e-9}).x)
 
 
 def _explain(

@@ -328,7 +328,9 @@ def _possible(x, first, last, vanishing, begin, end, n_points):  # type: ignore[
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(x, r, m, atoms, n_points, first, last, low, high, density, vanishing, atom, atom_mass, cuts, tolerance, state):  # type: ignore[no-untyped-def]
+def _sweep(  # type: ignore[no-untyped-def]
+    x, r, m, atoms, n_points, first, last, low, high, density, vanishing, atom, atom_mass, cuts, tolerance, state
+):
     """Sum over all assignments at scale m; leaves the weight with A atoms seen in state[A, 0, last mask].
 
     state[A, b, mask]: A atoms seen so far, b points of the present segment taken, peaks of the window used. The
@@ -423,7 +425,9 @@ def _sweep(x, r, m, atoms, n_points, first, last, low, high, density, vanishing,
 
 
 @numba.njit(cache=True, nogil=True)
-def _weigh(x, r, n_points, first, last, low, high, density, vanishing, atom, atom_mass, cuts, tolerance, state):  # type: ignore[no-untyped-def]
+def _weigh(  # type: ignore[no-untyped-def]
+    x, r, n_points, first, last, low, high, density, vanishing, atom, atom_mass, cuts, tolerance, state
+):
     """Order and likelihood of one peak list for one class; order 0 if it is impossible."""
     law = (n_points, first, last, low, high, density, vanishing, atom, atom_mass, cuts, tolerance, state)
     n, k = len(first), len(x)

@@ -184,7 +184,8 @@ def place_test_peaks(spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> 
     >>> peaks.peaks(1)[0], peaks.peaks(3)[1]
     (array([ 670, 2970], dtype=int32), array([0.67, 1.  ]))
     """
-    rows, labels = [], []
+    rows: list[tuple] = []
+    labels: list[int] = []
     for label, fingerprint in enumerate(fingerprints):
         shift, change, points = spec.test.for_class(label)
         rows.extend(_shifted(spec, fingerprint, point, shift, change) for point in points)

@@ -1,10 +1,15 @@
-"""What a chapter works on: the paper's datasets with committed runs, or a laptop-sized copy trained live."""
+"""What a chapter works on: the paper's datasets and runs, or a laptop-sized copy trained on the spot."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION, SEEDS
 from spectra_lib.errors import UnknownNameError
+from spectra_lib.records import RunRecords, load_records
+from spectra_lib.runs import TRUSTED, RunSpec
 
 
 @dataclass(frozen=True)
@@ -15,20 +20,104 @@ class Profile:
     ----------
     name : str
         Name of the profile.
-    general : str
-        Dataset that stands for the general benchmark.
-    challenge : str
-        Dataset that stands for the challenging set.
+    general, challenge : str
+        Datasets that stand for the general benchmark and for the challenging set.
+    models : tuple of str
+        Networks to compare.
+    seeds : tuple of int
+        Seeds of each network.
+    max_epochs : int
+        At most so many epochs a run.
+    store : str
+        Folder of the run records, in the project.
+    trains : bool
+        Whether missing runs are done on the spot.
     """
 
     name: str
     general: str
     challenge: str
+    models: tuple[str, ...]
+    seeds: tuple[int, ...]
+    max_epochs: int
+    store: str
+    trains: bool
+
+    def general_runs(self) -> tuple[RunSpec, ...]:
+        """Runs of each network as published, on the general benchmark.
+
+        Examples
+        --------
+        >>> len(choose_profile("paper").general_runs())
+        40
+        """
+        return tuple(
+            self._run(self.general, model, PUBLISHED_ACTIVATION.get(model, "linear"), seed)
+            for model in self.models
+            for seed in self.seeds
+        )
+
+    def challenge_runs(self) -> tuple[RunSpec, ...]:
+        """Runs of each network on the challenging set, with linear and with ReLU hidden layers.
+
+        A network without hidden layers runs once for each seed.
+
+        Examples
+        --------
+        >>> len(choose_profile("paper").challenge_runs())
+        75
+        """
+        return tuple(
+            self._run(self.challenge, model, activation, seed)
+            for model in self.models
+            for activation in ((None,) if model == "resnet" else ("linear", "relu"))
+            for seed in self.seeds
+        )
+
+    def _run(self, dataset: str, model: str, activation: str | None, seed: int) -> RunSpec:
+        # Validated as resolved, as in the campaign, so that no deep-learning backend starts to read records.
+        fields = {"dataset": dataset, "model": model, "hidden_activation": activation, "seed": seed}
+        return RunSpec.model_validate(fields | {"max_epochs": self.max_epochs}, context=TRUSTED)
+
+    def gather(self, runs: Sequence[RunSpec], project: Path) -> RunRecords:
+        """Give the records of these runs that there are; a profile that trains does the missing ones first.
+
+        Parameters
+        ----------
+        runs : sequence of RunSpec
+            The runs.
+        project : Path
+            Folder of the project, in which the store is.
+        """
+        if self.trains:
+            from spectra_lib.training import train
+
+            return RunRecords(tuple(train(run, project / self.store, quiet=True) for run in runs))
+        found = {record.digest: record for record in load_records(project / self.store)}
+        return RunRecords(tuple(found[run.digest] for run in runs if run.digest in found))
 
 
 _PROFILES = {
-    "paper": Profile("paper", general="benchmark", challenge="challenge"),
-    "laptop": Profile("laptop", general="laptop", challenge="laptop"),
+    "paper": Profile(
+        "paper",
+        general="benchmark",
+        challenge="challenge",
+        models=PUBLISHED,
+        seeds=tuple(SEEDS),
+        max_epochs=500,
+        store="results",
+        trains=False,
+    ),
+    "laptop": Profile(
+        "laptop",
+        general="laptop",
+        challenge="laptop",
+        models=("cnn2", "vgg"),
+        seeds=(0,),
+        max_epochs=24,
+        store="_build/runs",
+        trains=True,
+    ),
 }
 
 

@@ -23,6 +23,10 @@ TEST_SPECTRA: Mapping[str, int] = MappingProxyType({"benchmark": 4500, "challeng
 """Test spectra of each published dataset."""
 
 
+TRAINING_SPECTRA = 25_000
+"""Training spectra of the general benchmark."""
+
+
 @cache
 def _read(name: str) -> pd.DataFrame:
     with resources.files("spectra_lib").joinpath(f"data/published_{name}.csv").open(encoding="utf-8") as stream:

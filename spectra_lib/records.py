@@ -154,7 +154,7 @@ class RunRecord(Value):
         Largest resident memory of the last session's process.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     spec: RunSpec
     digest: str
     data_digests: dict[str, str]
@@ -295,8 +295,8 @@ class RunStore:
                 stream.write(text + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(partial, 0o644)
-            os.replace(partial, path)
+            Path(partial).chmod(0o644)
+            Path(partial).replace(path)
         except OSError as error:
             if partial is not None:
                 Path(partial).unlink(missing_ok=True)
@@ -317,14 +317,25 @@ class RunStore:
         ------
         BusyError
             If another process holds it.
+        StoreError
+            If the store cannot be written.
         """
         path = self._lock_path(spec)
+        lock = FileLock(path, timeout=0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path, timeout=0):
-                yield
+            lock.acquire()
         except Timeout:
-            raise BusyError(f"another process is working on {spec.run_id}; wait for it, or choose another run") from None
+            message = f"another process is working on {spec.run_id}; wait for it, or choose another run"
+            raise BusyError(message) from None
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to the store {self.path}: {error.strerror or error}; free some space or choose another"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def is_busy(self, spec: RunSpec) -> bool:
         """Whether another process is working on a run."""
@@ -356,6 +367,39 @@ def read_record(path: Path) -> RunRecord:
         return RunRecord.model_validate(data, context=TRUSTED)
     except ValidationError as error:
         raise StoreError(explain(error, str(path))) from None
+
+
+def find_faults(store: RunStore) -> Iterator[tuple[Path, list[str]]]:
+    """Check all records of a store, with their data and their file names.
+
+    Yields
+    ------
+    Path
+        File of a record.
+    list of str
+        What is wrong with it; empty for a sound one.
+    """
+    from spectra_lib.dataset import make_dataset
+
+    datasets: dict[str, Dataset] = {}
+    for path in _record_files(store.path):
+        try:
+            record = read_record(path)
+        except StoreError as error:
+            yield path, [str(error)]
+            continue
+        spec = record.spec.dataset_spec
+        if spec.digest not in datasets:
+            datasets[spec.digest] = make_dataset(spec)
+        faults = record.faults(datasets[spec.digest])
+        expected = store.record_path(record.spec)
+        if path != expected:
+            faults.append(f"the file should be called {expected.relative_to(store.path)}")
+        yield path, faults
+
+
+def _record_files(store: Path) -> list[Path]:
+    return sorted(store.glob("[!.]*/*.json"))
 
 
 @dataclass(frozen=True)
@@ -452,7 +496,7 @@ def load_records(store: str | Path = "results") -> RunRecords:
     >>> len(load_records("no-such-folder"))
     0
     """
-    records = [read_record(path) for path in sorted(Path(store).glob("[!.]*/*.json"))]
+    records = [read_record(path) for path in _record_files(Path(store))]
     return RunRecords(tuple(sorted(records, key=_order)))
 
 

@@ -87,12 +87,8 @@ class RunSpec(Value):
     def run_id(self) -> str:
         """A readable and unique name: dataset, network, activation, protocol, seed, digest."""
         activation = self.hidden_activation or "none"
-        return (
-            f"{self.dataset_spec.name}-{self.model}-{activation}-{self.protocol}-s{self.seed}-{self.digest[:8]}"
-        )
+        return f"{self.dataset_spec.name}-{self.model}-{activation}-{self.protocol}-s{self.seed}-{self.digest[:8]}"
 
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-

@@ -65,8 +65,7 @@ class Fingerprint(Value):
             raise ValueError("positions=() is an empty peak list; give a class at least one peak")
         if len(self.positions) != len(self.heights):
             raise ValueError(
-                f"{len(self.positions)} positions but {len(self.heights)} heights; "
-                "give one height for each position"
+                f"{len(self.positions)} positions but {len(self.heights)} heights; give one height for each position"
             )
         if list(self.positions) != sorted(self.positions):
             raise ValueError(f"positions={self.positions} are not ascending; sort the peaks by position")
@@ -223,8 +222,7 @@ class DatasetSpec(Value):
     def _check(self) -> Self:
         if self.min_peaks > self.max_peaks:
             raise ValueError(
-                f"min_peaks={self.min_peaks} is above max_peaks={self.max_peaks}; lower it to at most "
-                f"{self.max_peaks}"
+                f"min_peaks={self.min_peaks} is above max_peaks={self.max_peaks}; lower it to at most {self.max_peaks}"
             )
         if 2 * self.boundary >= self.n_points:
             raise ValueError(

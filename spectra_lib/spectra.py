@@ -8,6 +8,8 @@ stays exactly zero and, in a fresh array, is never touched.
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
@@ -18,6 +20,9 @@ from spectra_lib.peaks import PeakTable
 
 TRUNCATE = 4.0
 """A peak ends at this many standard deviations."""
+
+ROWS_WORTH_A_THREAD = 2048
+"""Spectra below which a further thread costs more than it saves."""
 
 
 def render(
@@ -64,44 +69,53 @@ def render(
             f"positions go from 0 to {n_points - 1}"
         )
     out = np.zeros((len(peaks), n_points), dtype=dtype)
-    _render(peaks.offsets, peaks.positions, peaks.heights, peaks.widths, normalize, out)
+    n_parts = min(available_cores(), max(1, len(peaks) // ROWS_WORTH_A_THREAD))
+    edges = np.linspace(0, len(peaks), n_parts + 1).astype(int).tolist()
+
+    def render_part(first: int, last: int) -> None:
+        offsets, widths = peaks.offsets[first : last + 1], peaks.widths[first:last]
+        _render(offsets, peaks.positions, peaks.heights, widths, normalize, out[first:last])
+
+    if n_parts == 1:
+        render_part(0, len(peaks))
+    else:
+        with ThreadPoolExecutor(n_parts) as threads:
+            list(threads.map(render_part, edges[:-1], edges[1:]))
     return out
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @numba.njit(cache=True, nogil=True)
 def _render(offsets, positions, heights, widths, normalize, out):  # type: ignore[no-untyped-def]
     n_points = out.shape[1]
+    line = np.zeros(n_points)  # the spectrum at hand, unscaled; zero again after each row
     for row in range(len(widths)):
-        first, last = offsets[row], offsets[row + 1]
-        width = widths[row]
+        first, last, width = offsets[row], offsets[row + 1], widths[row]
         radius = int(TRUNCATE * width + 0.5)
-        kernel = np.exp(-0.5 * (np.arange(radius + 1) / width) ** 2)
-        kernel /= kernel[0] + 2.0 * kernel[1:].sum()
-        order = first + np.argsort(positions[first:last], kind="mergesort")
+        kernel = np.empty(2 * radius + 1)
+        for k in range(radius + 1):
+            kernel[radius - k] = kernel[radius + k] = math.exp(-0.5 * (k / width) ** 2)
+        kernel /= kernel.sum()
         highest = 0.0
-        for k in range(len(order)):
-            peak = order[k]
+        for peak in range(first, last):
             position = positions[peak]
-            if k + 1 < len(order) and positions[order[k + 1]] == position:
-                continue  # a later peak overwrites this point
-            for x in range(max(0, position - radius), min(n_points, position + radius + 1)):
-                out[row, x] += heights[peak] * kernel[abs(x - position)]
-        if not normalize:
-            continue
-        end = 0  # peaks are visited in ascending order, so that overlapping windows are scaled once
-        for k in range(len(order)):
-            position = positions[order[k]]
-            for x in range(max(end, position - radius), min(n_points, position + radius + 1)):
-                highest = max(highest, out[row, x])
-            end = max(end, min(n_points, position + radius + 1))
-        if highest == 0.0:
-            continue  # every peak has vanished: the spectrum stays zero
-        end = 0
-        for k in range(len(order)):
-            position = positions[order[k]]
-            for x in range(max(end, position - radius), min(n_points, position + radius + 1)):
-                out[row, x] /= highest
-            end = max(end, min(n_points, position + radius + 1))
+            if np.any(positions[peak + 1 : last] == position):
+                continue  # a later peak on the same point replaces this one
+            start = position - radius
+            for x in range(max(0, start), min(n_points, position + radius + 1)):
+                line[x] += heights[peak] * kernel[x - start]
+                highest = max(highest, line[x])  # values only grow, so the highest on the way is the maximum
+        scale = 1.0 / highest if normalize and highest > 0.0 else 1.0
+        for peak in range(first, last):  # where windows overlap, a point is written twice, with the same value
+            for x in range(max(0, positions[peak] - radius), min(n_points, positions[peak] + radius + 1)):
+                out[row, x] = line[x] * scale
+        for peak in range(first, last):
+            for x in range(max(0, positions[peak] - radius), min(n_points, positions[peak] + radius + 1)):
+                line[x] = 0.0
 
 
 def gaussian_maximum(width: float) -> float:

@@ -28,18 +28,13 @@ from tqdm import tqdm
 from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
 from spectra_lib.dataset import Dataset, Split, make_dataset
-from spectra_lib.errors import SpectraError, StoreError
+from spectra_lib.errors import BudgetError, StoreError
 from spectra_lib.networks import build_model
 from spectra_lib.probes import probe_splits
 from spectra_lib.protocol import Progress, protocol
 from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunStore, Session, data_digests
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
-
-
-class BudgetError(SpectraError):
-    """The time budget ended before the run did; the run resumes when it is started again."""
-
 
 WORTHWHILE_SAVING = 1.8
 """By default spectra are cut into windows if this divides the multiply-adds by at least so much."""
@@ -51,9 +46,7 @@ class SpectraBatches(keras.utils.PyDataset):
     With a plan, spectra come as lookup and windows (`spectra_lib.sparse_convolution`).
     """
 
-    def __init__(
-        self, split: Split, order: NDArray[np.integer], batch_size: int, plan: Plan | None = None
-    ) -> None:
+    def __init__(self, split: Split, order: NDArray[np.integer], batch_size: int, plan: Plan | None = None) -> None:
         super().__init__()
         self._split, self._order, self._batch_size, self._plan = split, order, batch_size, plan
 
@@ -220,7 +213,7 @@ class _Trainer:
             errors = int(np.count_nonzero(probabilities.argmax(axis=1) != split.labels))
             metrics[name] = Metrics(n=len(split), errors=errors, loss=_finite(loss))
             if name != "train":
-                predictions[f"{name}_predictions"] = Predictions.from_probabilities(probabilities)
+                predictions[name] = Predictions.from_probabilities(probabilities)
         kept = self.progress.kept_epoch
         gap = max(
             abs(metrics["validation"].accuracy - self.history["val_accuracy"][kept]),
@@ -243,8 +236,11 @@ class _Trainer:
             weights_sha256=_hash(self.kept),
             wall_seconds=seconds + time.monotonic() - start,
             peak_memory_bytes=backend.peak_memory(),
-            **metrics,
-            **predictions,
+            train=metrics["train"],
+            validation=metrics["validation"],
+            test=metrics["test"],
+            validation_predictions=predictions["validation"],
+            test_predictions=predictions["test"],
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from spectra_lib.book import book_chapters
 from spectra_lib.chapters import ChapterError, Parameter, execute_chapter, list_chapters, read_chapter
@@ -154,6 +155,12 @@ def test_a_failing_cell_names_the_chapter_and_leaves_no_result(tmp_path):
     assert "so far" in output_text(tmp_path / "out" / "trial.failed.ipynb")
 
 
+def test_an_error_of_the_shell_itself_is_told(tmp_path):
+    write_chapter(tmp_path, "%no_such_magic")
+    with pytest.raises(ChapterError, match="(?s)a cell failed with .*no_such_magic.* not found"):
+        execute_chapter("trial", {}, tmp_path / "out", tmp_path)
+
+
 def test_a_kernel_that_dies_names_the_chapter(tmp_path):
     write_chapter(tmp_path, "import os\nos._exit(1)")
     with pytest.raises(ChapterError, match="chapter 'trial' could not be executed"):
@@ -167,8 +174,10 @@ def test_a_kernel_that_dies_names_the_chapter(tmp_path):
 @pytest.mark.parametrize("name", list_chapters(PROJECT))
 def test_declarations_of_the_projects_chapters(name):
     parameters = {p.name: p for p in read_chapter(name, PROJECT).parameters}
-    assert parameters["profile"].default == "paper"
+    assert "profile" not in parameters or parameters["profile"].default == "paper"
     assert all(p.help for p in parameters.values())
+    # At the head of a line such a name would call the shell's magic instead.
+    assert not set(parameters) & set(InteractiveShell().magics_manager.lsmagic()["line"])
 
 
 def test_every_chapter_is_in_the_book():

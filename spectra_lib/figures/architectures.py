@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import ScalarFormatter
 
 from spectra_lib.figures.style import GREY, INK, look
 
@@ -24,7 +25,7 @@ def architecture_rows(descriptions: Sequence[ModelDescription]) -> pd.DataFrame:
                 "Kernel sizes": ", ".join(str(size) for size in dict.fromkeys(d.kernel_sizes)),
                 "Blocks": ", ".join(d.blocks) or "plain",
                 "Hidden layers": ", ".join(str(units) for units in d.hidden_units) or "none",
-                "Between them": d.hidden_activation or "–",
+                "Between them": {"relu": "ReLU", None: "–"}.get(d.hidden_activation, d.hidden_activation),
                 "Dropout": " ".join(
                     text
                     for rate, text in ((d.dropout, f"{d.dropout:g}"), (d.conv_dropout, f"{d.conv_dropout:g} (conv.)"))
@@ -86,7 +87,13 @@ def draw_receptive_fields(
     for row, d in enumerate(descriptions):
         axes.barh(row, min(d.receptive_field, n_points), height=0.62, color=look(d.name).color)
         axes.annotate(
-            f"{d.receptive_field}", (d.receptive_field, row), (4, 0), textcoords="offset points", va="center"
+            f"{d.receptive_field}",
+            (d.receptive_field, row),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+            zorder=5,
         )
     for number, (text, length) in enumerate(marks.items()):
         axes.axvline(length, color=INK, linewidth=1, linestyle=("--", ":", "-.")[number % 3], label=text)
@@ -98,6 +105,7 @@ def draw_receptive_fields(
         yticklabels=[look(d.name).label for d in descriptions],
     )
     axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.2, labelspacing=0.2)
 
 
@@ -114,5 +122,7 @@ def draw_costs(axes: Axes, descriptions: Sequence[ModelDescription]) -> None:
         xlabel="Multiply-adds for one spectrum (million)",
         ylabel="Parameters (million)",
     )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(ScalarFormatter())
     axes.margins(x=0.15, y=0.12)
     axes.grid(color=GREY, alpha=0.2, which="major")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,15 +85,14 @@ def draw_peak_variation(axes: Axes, splits: Mapping[str, Peaks], ideal: tuple[fl
     ideal : tuple of float
         Position and height in the fingerprint.
     """
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "train": {"marker": "o", "s": 26, "facecolor": "none", "edgecolor": BLUE, "label": "training"},
         "validation": {"marker": "s", "s": 26, "facecolor": AMBER, "edgecolor": INK, "label": "validation"},
         "test": {"marker": "^", "s": 44, "facecolor": GREY, "edgecolor": INK, "label": "test"},
     }
     for name, (positions, heights) in splits.items():
-        style = dict(looks[name])
-        style["label"] = f"{style['label']} ({len(positions)})"
-        axes.scatter(positions, heights, linewidth=0.9, zorder=3 if name == "test" else 2, **style)
+        look = looks[name] | {"label": f"{looks[name]['label']} ({len(positions)})"}
+        axes.scatter(positions, heights, linewidth=0.9, zorder=3 if name == "test" else 2, **look)
     axes.axvline(ideal[0], color=PALE, zorder=1, linewidth=1)
     axes.axhline(ideal[1], color=PALE, zorder=1, linewidth=1)
     axes.set(xlabel="Peak position (points)", ylabel="Peak height")
@@ -190,5 +190,10 @@ def spread_by_count(counts: NDArray[np.integer], n: int) -> list[int]:
 def legend_above(axes: Axes, columns: int = 3) -> None:
     """Put the legend above the axes, out of the way of the data."""
     axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2, handlelength=1.8, labelspacing=0.2
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+        ncols=columns,
+        borderaxespad=0.2,
+        handlelength=1.8,
+        labelspacing=0.2,
     )

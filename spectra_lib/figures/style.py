@@ -7,13 +7,14 @@ grey print.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -21,17 +22,17 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 SKY, AMBER, PINK = "#56B4E9", "#E69F00", "#CC79A7"
 INK, GREY, PALE = "#222222", "#707070", "#D8D8D8"
 
-WIDTH = 6.2
+WIDTH = 5.6
 """Width of a figure in inches: about the text column on a desktop, and still legible on a phone."""
 
-RC = MappingProxyType(
+RC: Mapping[Any, Any] = MappingProxyType(
     {
         "axes.edgecolor": GREY,
         "axes.formatter.use_mathtext": True,
         "axes.labelcolor": INK,
         "axes.labelsize": 11,
         "axes.linewidth": 0.8,
-        "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, PINK, AMBER, SKY, INK]),
+        "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, PINK, AMBER, SKY, INK]),
         "axes.spines.right": False,
         "axes.spines.top": False,
         "axes.titlelocation": "left",
@@ -103,11 +104,11 @@ def use_in_notebook() -> None:
     """Draw in this style from here on, as vector graphics: for the first cell of a notebook."""
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-    mpl.rcParams.update(RC)
+    mpl.rcParams.update(dict(RC))
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
 
 
-def new_figure(height: float, rows: int = 1, columns: int = 1, **options: object) -> tuple[Figure, list[Axes]]:
+def new_figure(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
     """Make a figure of the common width with a grid of axes, given row by row.
 
     Examples
@@ -116,7 +117,7 @@ def new_figure(height: float, rows: int = 1, columns: int = 1, **options: object
     >>> len(axes)
     2
     """
-    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)  # type: ignore[arg-type]
+    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)
     return figure, list(grid.flat)
 
 

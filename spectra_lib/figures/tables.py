@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,7 @@ class Table:
     def markdown(self) -> str:
         """Give the table as a MyST directive, numbers to the right."""
         columns = list(self.frame.columns)
-        rule = ["--:" if pd.api.types.is_numeric_dtype(self.frame[column]) else ":--" for column in columns]
+        rule = ["--:" if all(map(_reads_as_number, self.frame[column])) else ":--" for column in columns]
         lines = [_row(columns), "|" + "|".join(rule) + "|", *(_row(row) for row in self.frame.itertuples(index=False))]
         return "\n".join([f":::{{table}} {self.caption}", f":name: {self.name}", "", *lines, ":::"])
 
@@ -51,6 +52,10 @@ class Table:
             "text/html": self.frame.to_html(index=False, border=0),
             "text/markdown": self.markdown(),
         }
+
+
+def _reads_as_number(cell: Any) -> bool:
+    return re.fullmatch(r"[-−]?[\d,]*\.?\d+( %| s| min)?|–", str(cell)) is not None
 
 
 def _row(cells: Any) -> str:

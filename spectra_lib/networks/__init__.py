@@ -1,7 +1,6 @@
 """The published networks and their variants, one module for each publication."""
 
-from spectra_lib.networks import ho2019, lee2020, liu2017, szymanski2021, wang2020  # noqa: F401
-from spectra_lib.networks import schuetzke2023  # noqa: F401, I001  (varies the ones above)
+from spectra_lib.networks import ho2019, lee2020, liu2017, schuetzke2023, szymanski2021, wang2020  # noqa: F401
 from spectra_lib.networks.description import describe_model
 from spectra_lib.networks.registry import (
     Network,

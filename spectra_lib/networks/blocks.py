@@ -16,9 +16,7 @@ from spectra_lib.errors import SpecificationError
 Activation = Literal["relu"] | None
 
 
-def conv(
-    x: KerasTensor, filters: int, kernel: int, stride: int = 1, activation: Activation = "relu"
-) -> KerasTensor:
+def conv(x: KerasTensor, filters: int, kernel: int, stride: int = 1, activation: Activation = "relu") -> KerasTensor:
     """Convolution with zero padding."""
     return layers.Conv1D(filters, kernel, strides=stride, padding="same", activation=activation)(x)
 

@@ -24,9 +24,7 @@ INCEPTION_FILTERS = (
 )
 
 
-@register_model(
-    "cnn2", reference=REFERENCE, doi=DOI, hidden_units=(2000, 500), hidden_activation="linear", dropout=0.3
-)
+@register_model("cnn2", reference=REFERENCE, doi=DOI, hidden_units=(2000, 500), hidden_activation="linear", dropout=0.3)
 def cnn2(x: KerasTensor) -> KerasTensor:
     """Two convolutions, both with a stride, each with a pool."""
     x = max_pool(conv(x, 64, 50, stride=2), 3, 2)
@@ -54,9 +52,7 @@ def _inception(x: KerasTensor, filters: tuple[int, ...]) -> KerasTensor:
     return layers.Concatenate()(branches)
 
 
-@register_model(
-    "inc3", reference=REFERENCE, doi=DOI, hidden_units=(3700, 740), hidden_activation="linear", dropout=0.3
-)
+@register_model("inc3", reference=REFERENCE, doi=DOI, hidden_units=(3700, 740), hidden_activation="linear", dropout=0.3)
 def inc3(x: KerasTensor) -> KerasTensor:
     """The three convolutions of cnn3, then three inception blocks."""
     x = _stem(x)
@@ -65,9 +61,7 @@ def inc3(x: KerasTensor) -> KerasTensor:
     return x
 
 
-@register_model(
-    "inc6", reference=REFERENCE, doi=DOI, hidden_units=(4000, 400), hidden_activation="linear", dropout=0.3
-)
+@register_model("inc6", reference=REFERENCE, doi=DOI, hidden_units=(4000, 400), hidden_activation="linear", dropout=0.3)
 def inc6(x: KerasTensor) -> KerasTensor:
     """The three convolutions of cnn3, then six inception blocks."""
     x = _stem(x)

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import keras
 from keras import KerasTensor, layers
@@ -203,6 +203,7 @@ def resolve_options(
     entry = network(name)
     checked = _checked_options(entry, options)
     has_hidden = bool(checked.get("hidden_units", entry.hidden_units))
+    activation: HiddenActivation | None
     if hidden_activation is None:
         activation = (entry.hidden_activation or "linear") if has_hidden else None
     elif not has_hidden:
@@ -213,7 +214,7 @@ def resolve_options(
     elif hidden_activation not in ("linear", "relu"):
         raise SpecificationError(f"hidden_activation must be 'linear' or 'relu', received {hidden_activation!r}")
     else:
-        activation = hidden_activation
+        activation = cast(HiddenActivation, hidden_activation)
     return activation, {key: value for key, value in checked.items() if value != entry.defaults[key]}
 
 
@@ -273,9 +274,7 @@ def build_model(
     activation, changed = resolve_options(name, hidden_activation, options)
     values = entry.defaults | changed
     if n_points < 1 or n_classes < 2:
-        raise SpecificationError(
-            f"n_points={n_points}, n_classes={n_classes}: expected at least 1 point and 2 classes"
-        )
+        raise SpecificationError(f"n_points={n_points}, n_classes={n_classes}: expected at least 1 point and 2 classes")
     units, rate = values.pop("hidden_units"), values.pop("dropout")
     with _precision_policy(precision):
         inputs = layers.Input((n_points, 1), name="spectrum")

@@ -7,6 +7,7 @@ networks (`bn_momentum`, `conv_dropout`, `hidden_units` ...) change one thing at
 
 from __future__ import annotations
 
+from spectra_lib.networks import ho2019, liu2017, szymanski2021, wang2020  # noqa: F401  (the networks varied here)
 from spectra_lib.networks.registry import register_variant
 
 SOURCE = {"reference": "Schuetzke et al. 2023", "doi": "10.1038/s41524-023-01055-y"}

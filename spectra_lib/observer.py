@@ -95,12 +95,7 @@ class IdealObserver:
         >>> ideal_observer(data).posterior(data.test)[18, 3:6].round(3).tolist()
         [0.769, 0.115, 0.115]
         """
-        found = self.evidence(split)
-        out = np.zeros((len(found), self.law.n_classes))
-        out[found.rows, found.labels] = relative_probabilities(found)
-        total = out.sum(axis=1, keepdims=True)
-        out[total[:, 0] == 0] = 1.0
-        return out / out.sum(axis=1, keepdims=True)
+        return posterior(self.evidence(split), self.law.n_classes)
 
     def in_support(self, split: Split) -> NDArray[np.bool_]:
         """Tell which classes can make each spectrum, shape (n_spectra, n_classes).
@@ -304,6 +299,20 @@ def nearest_of_best(
     impossible = np.flatnonzero(n_best == 0)
     answers[impossible], _ = centres.nearest(observed.take(impossible))
     return answers
+
+
+def posterior(found: Evidence, n_classes: int) -> NDArray[np.float64]:
+    """Turn evidence into probabilities; see `IdealObserver.posterior`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_spectra, n_classes)
+    """
+    out = np.zeros((len(found), n_classes))
+    out[found.rows, found.labels] = relative_probabilities(found)
+    out[np.diff(found.offsets) == 0] = 1.0
+    out /= out.sum(axis=1, keepdims=True)
+    return out
 
 
 def relative_probabilities(found: Evidence) -> NDArray[np.float64]:

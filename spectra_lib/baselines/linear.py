@@ -1,0 +1,58 @@
+"""A linear model: multinomial logistic regression (scikit-learn)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from spectra_lib.baselines.features import Features, choose_width
+from spectra_lib.baselines.registry import register_baseline
+from spectra_lib.dataset import Dataset, Split
+
+STEPS = 50
+INVERSE_PENALTY = 100.0
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Logistic regression on some features of the spectra."""
+
+    features: Features
+    model: LogisticRegression
+    settings: Mapping[str, float | int | str]
+
+    @classmethod
+    def fit(cls, dataset: Dataset, features: Features, settings: Mapping[str, float]) -> Linear:
+        """Fit with a fixed number of steps, which is part of the regularisation."""
+        model = LogisticRegression(C=INVERSE_PENALTY, max_iter=STEPS, tol=1e-7)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of steps is meant to be the end
+            model.fit(features(dataset.train), dataset.train.labels)
+        return cls(features, model, {**settings, "inverse_penalty": INVERSE_PENALTY, "steps": int(model.n_iter_[0])})
+
+    def predict(self, split: Split) -> NDArray[np.int64]:
+        """Give the class of each spectrum."""
+        return self.model.predict(self.features(split))
+
+    def probabilities(self, split: Split) -> NDArray[np.float64]:
+        """Give class probabilities."""
+        return self.model.predict_proba(self.features(split)).astype(float)
+
+
+@register_baseline("linear")
+def fit_linear(dataset: Dataset) -> Linear:
+    """Logistic regression on the spectra, averaged in blocks of points."""
+    return Linear.fit(dataset, Features.blocks(dataset.spec.n_points), {})
+
+
+@register_baseline("linear_broadened")
+def fit_linear_broadened(dataset: Dataset) -> Linear:
+    """Logistic regression on the broadened spectra."""
+    width = choose_width(dataset)
+    return Linear.fit(dataset, Features.broadened(dataset.spec.n_points, width), {"broadening": width})

@@ -1,0 +1,91 @@
+"""Peak matchers: find the peaks of a spectrum, then compare peak lists.
+
+One knows the variation law and takes the most probable class; the other has learned the centre of each
+class from the peaks of the training spectra and takes the nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra_lib.baselines.registry import register_baseline
+from spectra_lib.class_centres import ClassCentres
+from spectra_lib.dataset import Dataset, Split
+from spectra_lib.observer import nearest_of_best, posterior
+from spectra_lib.peak_finding import find_peak_lists
+from spectra_lib.peak_likelihood import Evidence, TrainingLaw, evidence
+from spectra_lib.peaks import PeakTable
+
+CHUNK = 256
+HEIGHT_ERROR = 1e-5
+"""Relative error allowed for heights found in single-precision spectra (observed: below 2e-6)."""
+
+TIE = 1e-4
+"""Probabilities closer than this fraction are tied; found heights move them by about a tenth of it."""
+
+
+@dataclass(frozen=True)
+class PeakMatcher:
+    """Most probable class given the peaks found; ties, and spectra no class can make, to the nearest centre."""
+
+    law: TrainingLaw
+    centres: ClassCentres
+    settings: Mapping[str, float | int | str] = field(
+        default_factory=lambda: {"height_error": HEIGHT_ERROR, "tie": TIE}
+    )
+
+    def _evidence(self, split: Split) -> tuple[Evidence, PeakTable]:
+        found = find_split_peaks(split)
+        return evidence(self.law, found, HEIGHT_ERROR), found
+
+    def predict(self, split: Split) -> NDArray[np.int64]:
+        """Give the class of each spectrum."""
+        return nearest_of_best(*self._evidence(split), self.centres, TIE)
+
+    def probabilities(self, split: Split) -> NDArray[np.float64]:
+        """Give the posterior probability of each class."""
+        return posterior(self._evidence(split)[0], self.law.n_classes)
+
+
+@dataclass(frozen=True)
+class MidRangeMatcher:
+    """Nearest class by the peaks found; the variation law gives the units of distance only."""
+
+    centres: ClassCentres
+    settings: Mapping[str, float | int | str] = field(default_factory=dict)
+
+    def predict(self, split: Split) -> NDArray[np.int64]:
+        """Give the class of each spectrum."""
+        return self.centres.nearest(find_split_peaks(split))[0]
+
+    def probabilities(self, split: Split) -> None:
+        """A distance is no probability."""
+        return None
+
+
+def find_split_peaks(split: Split) -> PeakTable:
+    """Find the peaks of all spectra of a split, some at a time."""
+    parts = [find_peak_lists(spectra) for _, spectra in split.batches(CHUNK)]
+    counts = np.concatenate([part.counts for part in parts])
+    return PeakTable(
+        offsets=np.concatenate(([0], np.cumsum(counts))),
+        positions=np.concatenate([part.positions for part in parts]),
+        heights=np.concatenate([part.heights for part in parts]),
+        widths=np.concatenate([part.widths for part in parts]),
+    )
+
+
+@register_baseline("peak_matcher")
+def fit_peak_matcher(dataset: Dataset) -> PeakMatcher:
+    """SciPy's peaks, posterior under the variation law, nearest ideal centre among tied classes."""
+    return PeakMatcher(TrainingLaw.from_spec(dataset.spec, dataset.fingerprints), ClassCentres.ideal(dataset))
+
+
+@register_baseline("mid_range_matcher")
+def fit_mid_range_matcher(dataset: Dataset) -> MidRangeMatcher:
+    """SciPy's peaks, nearest mid-range of the peaks found in the training spectra."""
+    return MidRangeMatcher(ClassCentres.mid_range(dataset, find_split_peaks(dataset.train)))

@@ -1,0 +1,108 @@
+"""The baselines by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra_lib.dataset import Dataset, Split
+from spectra_lib.errors import SpecificationError, UnknownNameError
+
+
+class Baseline(Protocol):
+    """A fitted classifier of spectra.
+
+    Attributes
+    ----------
+    settings : mapping
+        What was chosen or found in fitting, as plain values.
+    """
+
+    settings: Mapping[str, float | int | str]
+
+    def predict(self, split: Split) -> NDArray[np.int64]:
+        """Give the class of each spectrum, shape (n_spectra,); labels and peak table are not looked at."""
+        ...
+
+    def probabilities(self, split: Split) -> NDArray[np.float64] | None:
+        """Give class probabilities, shape (n_spectra, n_classes), or None where the method has none."""
+        ...
+
+
+Fit = Callable[[Dataset], Baseline]
+
+_REGISTRY: dict[str, Fit] = {}
+
+
+def register_baseline(name: str) -> Callable[[Fit], Fit]:
+    """Register a function that fits a baseline to a dataset.
+
+    It may look at the training and validation spectra and their labels, and at the fingerprints,
+    not at the test spectra.
+
+    Raises
+    ------
+    SpecificationError
+        If the name is taken.
+
+    Examples
+    --------
+    >>> @register_baseline("cosine")
+    ... def fit(dataset): ...
+    Traceback (most recent call last):
+    ...
+    spectra_lib.errors.SpecificationError: a baseline named 'cosine' is registered already; choose another name
+    """
+
+    def decorate(fit: Fit) -> Fit:
+        if name in _REGISTRY:
+            raise SpecificationError(f"a baseline named {name!r} is registered already; choose another name")
+        _REGISTRY[name] = fit
+        return fit
+
+    return decorate
+
+
+def list_baselines() -> list[str]:
+    """Names of all registered baselines, sorted.
+
+    Examples
+    --------
+    >>> list_baselines()[:3]
+    ['cosine', 'cosine_broadened', 'linear']
+    """
+    return sorted(_REGISTRY)
+
+
+def fit_baseline(name: str, dataset: Dataset) -> Baseline:
+    """Fit a baseline.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_baselines`.
+    dataset : Dataset
+        Gives the spectra to learn from.
+
+    Returns
+    -------
+    Baseline
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no baseline of that name.
+
+    Examples
+    --------
+    >>> from spectra_lib.dataset import make_dataset
+    >>> data = make_dataset("smoke")
+    >>> fit_baseline("peak_matcher", data).predict(data.test)[:10]
+    array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    """
+    if name not in _REGISTRY:
+        raise UnknownNameError("baseline", name, list_baselines())
+    return _REGISTRY[name](dataset)

@@ -1,0 +1,111 @@
+"""The paper's claims, each with a verdict that code decides.
+
+A claim is a small function from evidence (datasets, run records) to a verdict: supported,
+contradicted or undecided. Published results are never evidence. A claim flips by itself when new
+records arrive. Source: Schuetzke, Szymanski & Reischl 2023, doi:10.1038/s41524-023-01055-y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spectra_lib.claims import benchmark, causes, challenge, dataset
+from spectra_lib.claims.evidence import Evidence, gather_evidence
+from spectra_lib.claims.registry import Claim, Finding, claim, judge, list_claims
+from spectra_lib.claims.verdict import Outcome, Verdict
+from spectra_lib.records import load_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUPS = {
+    "dataset": "Dataset",
+    "benchmark": "General benchmark",
+    "causes": "Causes of errors",
+    "challenge": "Challenging set and ablations",
+}
+"""Groups of claims, each a module, with their titles."""
+
+__all__ = [
+    "GROUPS",
+    "Claim",
+    "Evidence",
+    "Finding",
+    "Outcome",
+    "Verdict",
+    "benchmark",
+    "causes",
+    "challenge",
+    "claim",
+    "claim_rows",
+    "dataset",
+    "evaluate_claims",
+    "gather_evidence",
+    "judge",
+    "list_claims",
+    "rule_rows",
+]
+
+
+def evaluate_claims(store: str | Path = "results", numbers: Sequence[int] = ()) -> tuple[Finding, ...]:
+    """Decide all claims, or those asked for, on the records of a store.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
+    numbers : sequence of int
+        Numbers of the claims; none for all.
+
+    Returns
+    -------
+    tuple of Finding
+        Claims with their verdicts, in the order of their numbers.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no claim of a number.
+    StoreError
+        If a record is damaged.
+
+    Examples
+    --------
+    >>> (finding,) = evaluate_claims("no-such-folder", [26])
+    >>> finding.verdict.outcome.value, finding.verdict.effect_text
+    ('contradicted', '3 test spectra on the wrong side of the best split')
+    """
+    list_claims(numbers)  # an unknown number shall fail at once
+    return judge(gather_evidence(load_records(store)), numbers)
+
+
+def claim_rows(findings: Sequence[Finding]) -> pd.DataFrame:
+    """Give one row for each claim, as it shall read: number, section, claim, verdict, effect, n, why.
+
+    Examples
+    --------
+    >>> claim_rows([]).columns.tolist()
+    ['No.', 'Section', 'Claim', 'Verdict', 'Effect', 'n', 'Why']
+    """
+    import pandas as pd
+
+    rows = [
+        (c.number, c.section, c.wording, v.outcome.value, v.effect_text, v.n_text, v.sentence)
+        for c, v in ((finding.claim, finding.verdict) for finding in findings)
+    ]
+    return pd.DataFrame(rows, columns=["No.", "Section", "Claim", "Verdict", "Effect", "n", "Why"])
+
+
+def rule_rows(claims: Sequence[Claim]) -> pd.DataFrame:
+    """Give one row for each claim, as it shall read: number, what it is decided by, and the rule.
+
+    Examples
+    --------
+    >>> rule_rows(list_claims([6])).iloc[0].tolist()[:2]
+    [6, 'test errors of every run']
+    """
+    import pandas as pd
+
+    return pd.DataFrame([(c.number, c.uses, c.rule) for c in claims], columns=["No.", "Decided by", "Rule"])

@@ -1,0 +1,577 @@
+"""Claims on why networks err: which classes are confused, and what a network looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.special import softmax
+
+from spectra_lib.campaign import PUBLISHED
+from spectra_lib.claims.benchmark import majority, published_networks
+from spectra_lib.claims.comparison import (
+    ALL_SEEDS,
+    SEEDS,
+    Comparison,
+    compare_groups,
+    conclude,
+    conclude_for_every_run,
+    counts,
+    mean_above_zero,
+    shortage,
+    waiting,
+)
+from spectra_lib.claims.evidence import Evidence
+from spectra_lib.claims.registry import claim
+from spectra_lib.claims.verdict import Outcome, Verdict
+from spectra_lib.dataset import Dataset
+from spectra_lib.dataset_statistics import peaks_of
+from spectra_lib.probes import GRID_SIZE, decisive_peaks, occlusion
+from spectra_lib.records import RunRecord
+from spectra_lib.specification import Fingerprint, Variation
+
+CAUSES = "Results, Misclassification causes"
+MINOR_PEAKS = "Results, Overlooking minor peaks"
+POSITIONS = "Results, Overlapping peak positions"
+INTENSITIES = "Results, Overlapping peak intensities"
+
+MINOR = 0.25
+"""A peak below this fraction of the highest one is minor."""
+
+FEW_PEAKS = 4
+MORE_PAIRS = 6
+
+MINOR_PAIR, POSITION_PAIR, INTENSITY_PAIR = (246, 382), (8, 318), (164, 281)
+"""The three pairs of classes that the paper looks into, one for each cause."""
+
+HIDDEN_LAYERS: Mapping[str, tuple[int, ...]] = {
+    "cnn2": (2000, 500),
+    "cnn3": (2500, 1000),
+    "vgg": (120, 84, 186),
+    "cnn_bn": (2048,),
+    "inc3": (3700, 740),
+    "inc6": (4000, 400),
+}
+"""Widths of the hidden layers of the networks in which they are linear (checked in the tests)."""
+
+FEATURES_USED = 32
+"""Features that are not zero in the numerical check: those that are add nothing to any product."""
+
+
+class Cause(StrEnum):
+    """Why two classes are alike."""
+
+    MINOR = "minor peak"
+    POSITION = "overlapping positions"
+    INTENSITY = "overlapping intensities"
+
+
+def cause_of_confusion(first: Fingerprint, second: Fingerprint, law: Variation) -> Cause | None:
+    """Attribute the likeness of two classes to one of the paper's three causes.
+
+    A peak without a partner in the other class within the reach of the variation makes the cause a
+    minor peak if all such peaks are minor, and no cause at all if one is not. Otherwise heights that
+    differ by more than the variation allows leave the intensities to tell the classes apart, or a
+    minor peak if the heights are minor; and of positions and heights that both overlap, the one
+    counts that differs more in units of the variation.
+
+    Parameters
+    ----------
+    first, second : Fingerprint
+        The classes' ideal peaks.
+    law : Variation
+        How spectra vary.
+
+    Returns
+    -------
+    Cause or None
+
+    Examples
+    --------
+    >>> one = Fingerprint(positions=(700, 3000), heights=(0.7, 1.0))
+    >>> cause_of_confusion(one, Fingerprint(positions=(700, 1800, 3000), heights=(0.7, 0.04, 1.0)), Variation()).value
+    'minor peak'
+    >>> cause_of_confusion(one, Fingerprint(positions=(740, 3000), heights=(0.7, 1.0)), Variation()).value
+    'overlapping positions'
+    >>> cause_of_confusion(one, Fingerprint(positions=(900, 3000), heights=(0.7, 1.0)), Variation()) is None
+    True
+    """
+    reach, change = 2 * law.position_shift, 2 * law.height_change
+    position_gaps, height_gaps, heights, lonely = [], [], [], []
+    for own, other in ((first, second), (second, first)):
+        distance = np.abs(np.subtract.outer(own.positions, other.positions))
+        partner = distance.argmin(axis=1)
+        for peak, height in enumerate(own.heights):
+            if distance[peak, partner[peak]] > reach:
+                lonely.append(height)
+                continue
+            position_gaps.append(distance[peak, partner[peak]])
+            height_gaps.append(abs(height - other.heights[partner[peak]]))
+            heights.append(max(height, other.heights[partner[peak]]))
+    if lonely:
+        return Cause.MINOR if max(lonely) < MINOR else None
+    widest = int(np.argmax(height_gaps))
+    if height_gaps[widest] > change:
+        return Cause.MINOR if heights[widest] < MINOR else Cause.INTENSITY
+    relative = [max(position_gaps) / reach if reach else 0.0, height_gaps[widest] / change if change else 0.0]
+    return Cause.POSITION if relative[0] >= relative[1] else Cause.INTENSITY
+
+
+def _cause(dataset: Dataset, pair: tuple[int, int]) -> Cause | None:
+    first, second = (dataset.fingerprints[label] for label in pair)
+    return cause_of_confusion(first, second, dataset.spec.variation)
+
+
+def _runs(evidence: Evidence) -> list[RunRecord]:
+    return [record for group in published_networks(evidence).values() for record in group]
+
+
+def _has_classes(evidence: Evidence, pair: tuple[int, int]) -> bool:
+    """Whether the general set is the paper's, in which this pair of classes is the one meant."""
+    return evidence.general.spec.name == "benchmark" and max(pair) < evidence.general.spec.n_classes
+
+
+def _not_here(pair: tuple[int, int], meaning: str, needed: int, unit: str) -> Verdict:
+    sentence = f"Classes {pair[0]} and {pair[1]} of the general benchmark are not in the dataset at hand."
+    return Verdict(Outcome.UNDECIDED, None, meaning, 0, needed, unit, sentence)
+
+
+@claim(
+    19,
+    CAUSES,
+    "All errors come from overlooked minor peaks, overlapping positions or overlapping intensities.",
+    uses="fingerprints of the classes confused in every run",
+)
+def three_causes_explain_all(evidence: Evidence) -> Verdict:
+    """One error between classes that are alike in none of the three ways contradicts.
+
+    Five seeds of all eight networks without one support.
+    """
+    groups, dataset = published_networks(evidence), evidence.general
+    n = total = 0
+    causes: dict[tuple[int, int], Cause | None] = {}
+    odd: list[tuple[str, int, int]] = []
+    for record in _runs(evidence):
+        n += 1
+        found = evidence.confusions(record)
+        for true, answered in zip(found.true.tolist(), found.answered.tolist(), strict=True):
+            pair = (min(true, answered), max(true, answered))
+            if pair not in causes:
+                causes[pair] = _cause(dataset, pair)
+            total += 1
+            if causes[pair] is None:
+                odd.append((record.spec.model, true, answered))
+    meaning = "errors that none of the causes explains"
+    if not n:
+        return waiting(groups, ALL_SEEDS, meaning=meaning)
+    kinds = ", ".join(f"{sum(c is kind for c in causes.values())} by {kind.value}" for kind in Cause)
+    sentence = (
+        f"{total - len(odd)} of {total} errors in {n} runs have one of the causes; of {len(causes)} pairs, {kinds}."
+    )
+    if odd:
+        sentence += f" Without one: {odd[0][0]} takes a spectrum of class {odd[0][1]} for class {odd[0][2]}."
+    return conclude_for_every_run(bool(odd), groups, float(len(odd)), meaning, sentence, need=ALL_SEEDS)
+
+
+@claim(
+    20,
+    CAUSES,
+    "Classes that are confused have at most four peaks; many peaks are no problem.",
+    uses="every run's errors",
+)
+def many_peaks_are_no_problem(evidence: Evidence) -> Verdict:
+    """One confused class with more than four peaks contradicts.
+
+    Five seeds of all eight networks without one support.
+    """
+    groups, dataset = published_networks(evidence), evidence.general
+    labels: set[int] = set()
+    for record in _runs(evidence):
+        labels.update(label for pair in evidence.confusions(record).pairs for label in pair)
+    peaks = {label: dataset.fingerprints[label].n_peaks for label in labels}
+    meaning = "peaks of the richest confused class"
+    if not counts(groups)[0]:
+        return waiting(groups, ALL_SEEDS, meaning=meaning)
+    richest = max(peaks.values(), default=0)
+    over = sum(count > FEW_PEAKS for count in peaks.values())
+    rich = sum(f.n_peaks > FEW_PEAKS for f in dataset.fingerprints)
+    sentence = (
+        f"{len(peaks)} classes are confused in some run; {over} of them have more than {FEW_PEAKS} peaks, as have "
+        f"{rich} of "
+        f"all {dataset.spec.n_classes} classes."
+    )
+    return conclude_for_every_run(over > 0, groups, float(richest), meaning, sentence, need=ALL_SEEDS)
+
+
+@claim(
+    21,
+    MINOR_PEAKS,
+    "Nearly all networks call most test spectra of class 246 class 382, and are right only where the largest peak "
+    "moved away.",
+    uses="answers to the test spectra of class 246",
+)
+def class_246_is_called_382(evidence: Evidence) -> Verdict:
+    """Supported if seven of eight networks do, and none is right where the largest peak stayed.
+
+    Most is more than half on average of three seeds or more. Two networks that do not contradict, and so does one
+    right answer to a spectrum whose largest peak did not move away from that of class 382.
+    """
+    groups = published_networks(evidence)
+    meaning = "% of class 246 called 382"
+    if not _has_classes(evidence, MINOR_PAIR):
+        return _not_here(MINOR_PAIR, meaning, counts(groups)[1], "runs")
+    label, other = MINOR_PAIR
+    rows = np.flatnonzero(evidence.general.test.labels == label)
+    away = _moved_away(evidence.general, MINOR_PAIR)
+    shares, near_but_right, right = {}, 0, 0
+    for model, group in groups.items():
+        answers = np.array([np.array(record.test_predictions.labels)[rows] for record in group])
+        if len(group):
+            near_but_right += int((answers[:, ~away] == label).sum())
+            right += int((answers == label).sum())
+        if len(group) >= SEEDS:
+            shares[model] = float((answers == other).mean())
+    if not right and not shares:
+        return waiting(groups, meaning=meaning)
+    failing = [model for model, share in shares.items() if share <= 0.5]
+    effect = 100 * float(np.mean(list(shares.values()))) if shares else None
+    sentence = (
+        f"{len(shares) - len(failing)} of {len(shares)} networks with enough runs call most of its {len(rows)} spectra "
+        f"{other}; of {right} right answers {near_but_right} are on spectra whose largest peak did not move away."
+    )
+    return conclude_for_every_run(len(failing) > 1 or near_but_right > 0, groups, effect, meaning, sentence)
+
+
+def _moved_away(dataset: Dataset, pair: tuple[int, int]) -> NDArray[np.bool_]:
+    """Test spectra of the first class whose largest peak is farther than ideally from the other class's."""
+    own, other = (dataset.fingerprints[label] for label in pair)
+    largest = int(np.argmax(own.heights))
+    partner = min(other.positions, key=lambda p: abs(p - own.positions[largest]))
+    positions, _ = peaks_of(dataset.test, pair[0], largest)
+    return np.abs(positions - partner) > abs(own.positions[largest] - partner)
+
+
+@claim(
+    22,
+    MINOR_PEAKS,
+    "Networks put most weight on the largest peak.",
+    uses="occlusion probe: one peak taken away at a time",
+)
+def largest_peak_weighs_most(evidence: Evidence) -> Verdict:
+    """In every network, taking away the largest peak of a class changes the answer more often than taking away another.
+
+    As spectra are divided by their maximum, losing the largest peak also lifts all others.
+    """
+    groups = published_networks(evidence)
+    split, missing = occlusion(evidence.general)
+    highest = np.array([int(np.argmax(f.heights)) for f in evidence.general.fingerprints])
+    largest = highest[split.labels] == missing
+    compared = []
+    for model, group in groups.items():
+        changed = [np.array(r.probes["occlusion"].labels) != split.labels for r in group if "occlusion" in r.probes]
+        if len(changed) >= SEEDS:
+            gaps = [100 * float(c[largest].mean() - c[~largest].mean()) for c in changed]
+            compared.append(mean_above_zero(model, gaps))
+    return conclude(compared, groups, "percentage points more answers changed")
+
+
+@claim(23, MINOR_PEAKS, "Six more pairs of classes fail because of a minor peak.", uses="pairs confused in any run")
+def six_more_minor_pairs(evidence: Evidence) -> Verdict:
+    """Supported as soon as six such pairs, 246 and 382 not counted, are confused in some run.
+
+    Contradicted if fewer are in five seeds of all eight networks.
+    """
+    groups = published_networks(evidence)
+    pairs = {pair for record in _runs(evidence) for pair in evidence.confusions(record).pairs} - {MINOR_PAIR}
+    minor = sorted(pair for pair in pairs if _cause(evidence.general, pair) is Cause.MINOR)
+    meaning = "more pairs"
+    n, needed = counts(groups, ALL_SEEDS)
+    if not n:
+        return waiting(groups, ALL_SEEDS, meaning=meaning)
+    short = shortage(groups, ALL_SEEDS)
+    too_few = Outcome.UNDECIDED if short else Outcome.CONTRADICTED
+    outcome = Outcome.SUPPORTED if len(minor) >= MORE_PAIRS else too_few
+    listed = ", ".join(f"{a}/{b}" for a, b in minor[:8]) + (" …" if len(minor) > 8 else "")
+    sentence = (
+        f"{n} runs confuse {len(minor)} further pairs that a minor peak tells apart{': ' + listed if minor else ''}."
+    )
+    sentence += f" Waits for runs: {short}." if outcome is Outcome.UNDECIDED else ""
+    return Verdict(outcome, float(len(minor)), meaning, n, needed, "runs", sentence)
+
+
+@claim(
+    24,
+    POSITIONS,
+    "A simple boundary separates all test spectra of classes 8 and 318, yet most networks err; CNN6 errs on three.",
+    uses="test peaks and answers of both classes",
+)
+def most_err_on_8_and_318(evidence: Evidence) -> Verdict:
+    """Needs a boundary, errors of most networks in most seeds, and about three of CNN6.
+
+    Contradicted if no boundary between positions separates the test spectra, if half of the networks make no error in
+    most seeds, or if the interval of CNN6's mean misses 2.5 to 3.5; supported if nothing of this is so in three seeds
+    of all eight networks.
+    """
+    groups = published_networks(evidence)
+    meaning = "errors of CNN6 on average"
+    if not _has_classes(evidence, POSITION_PAIR):
+        return _not_here(POSITION_PAIR, meaning, counts(groups)[1], "runs")
+    peak, partner = _decisive(evidence.general, POSITION_PAIR)
+    wrong_side = fewest_on_the_wrong_side(
+        peaks_of(evidence.general.test, POSITION_PAIR[0], peak)[0],
+        peaks_of(evidence.general.test, POSITION_PAIR[1], partner)[0],
+    )
+    errors = {m: [len(evidence.confusions(r).between(POSITION_PAIR)) for r in g] for m, g in groups.items()}
+    ready = {model: each for model, each in errors.items() if len(each) >= SEEDS}
+    erring = sum(np.count_nonzero(each) > len(each) / 2 for each in ready.values())
+    clean = len(ready) - erring
+    mean = mean_above_zero("", errors["cnn6"]) if "cnn6" in ready else None
+    misses = mean is not None and not (mean.low < 3.5 and mean.high >= 2.5)
+    refuted = bool(wrong_side > 0 or clean >= len(PUBLISHED) / 2 or misses)
+    sentence = (
+        f"The best boundary leaves {wrong_side} test spectra on the wrong side; {erring} of {len(ready)} networks with "
+        f"enough runs err in most of them"
+        + ("." if mean is None else f", and CNN6 on {mean.difference:.1f} of the spectra of both classes on average.")
+    )
+    interval = None if mean is None else (mean.low, mean.high)
+    effect = None if mean is None else mean.difference
+    return conclude_for_every_run(refuted, groups, effect, meaning, sentence, interval=interval)
+
+
+def _decisive(dataset: Dataset, pair: tuple[int, int]) -> tuple[int, int]:
+    """The peak that tells the classes apart, by its index in either."""
+    first, second = (dataset.fingerprints[label] for label in pair)
+    _, peak = decisive_peaks(first, second, 2 * dataset.spec.variation.position_shift)
+    return peak, int(np.abs(np.array(second.positions) - first.positions[peak]).argmin())
+
+
+def fewest_on_the_wrong_side(first: Sequence[float] | NDArray, second: Sequence[float] | NDArray) -> int:
+    """Errors of the best single threshold between two groups of numbers.
+
+    Examples
+    --------
+    >>> fewest_on_the_wrong_side([1, 2, 4], [3, 5, 6])
+    1
+    """
+    values = np.concatenate((first, second))
+    is_second = np.repeat([False, True], [len(first), len(second)])
+    thresholds = np.append(np.unique(values), np.inf)
+    above = values[None, :] >= thresholds[:, None]
+    wrong = (above != is_second).sum(axis=1)
+    return int(np.minimum(wrong, len(values) - wrong).min())
+
+
+@claim(
+    25,
+    POSITIONS,
+    "Most errors between overlapping classes sit next to a training spectrum of the other class.",
+    uses="distance of misclassified test peaks to the training peaks of both classes",
+)
+def errors_sit_next_to_the_other_class(evidence: Evidence) -> Verdict:
+    """More than half of the misclassified spectra do, or fewer, by the exact binomial interval.
+
+    Counted are the different test spectra confused in any run between classes that overlap in positions or intensities;
+    three seeds of all eight networks. Nearest by the peak that tells the classes apart, in units of the variation.
+    """
+    groups, dataset = published_networks(evidence), evidence.general
+    meaning = "% of misclassified spectra nearest to the other class"
+    if shortage(groups):
+        return waiting(groups, meaning=meaning)
+    wrong: dict[tuple[int, int], set[int]] = {}
+    for record in _runs(evidence):
+        found = evidence.confusions(record)
+        for row, true, answered in zip(found.rows.tolist(), found.true.tolist(), found.answered.tolist(), strict=True):
+            if _cause(dataset, (true, answered)) in (Cause.POSITION, Cause.INTENSITY):
+                wrong.setdefault((true, answered), set()).add(row)
+    near = [hit for pair, rows in wrong.items() for hit in _nearest_to_other(dataset, pair, rows)]
+    n, needed = counts(groups)
+    if not near:
+        sentence = f"{n} runs confuse no classes that overlap."
+        return Verdict(Outcome.UNDECIDED, None, meaning, n, needed, "runs", sentence)
+    hits = sum(near)
+    outcome, interval = majority(hits, len(near))
+    sentence = (
+        f"{len(near)} different test spectra of overlapping classes are misclassified in some run; {hits} of them "
+        f"have their "
+        f"nearest training spectrum in the class that was answered."
+    )
+    return Verdict(outcome, 100 * hits / len(near), meaning, n, needed, "runs", sentence, interval)
+
+
+def _nearest_to_other(dataset: Dataset, pair: tuple[int, int], rows: set[int]) -> Iterator[bool]:
+    true, other = pair
+    law = dataset.spec.variation
+    units = np.array([law.position_shift or 1, law.height_change or 1.0])
+    peak, partner = _decisive(dataset, pair)
+    clouds = [np.column_stack(peaks_of(dataset.train, k, p)) / units for k, p in ((true, peak), (other, partner))]
+    own, others = (cKDTree(cloud) for cloud in clouds)
+    tested = np.column_stack(peaks_of(dataset.test, true, peak)) / units
+    first = int(np.flatnonzero(dataset.test.labels == true)[0])
+    for row in sorted(rows):
+        point = tested[row - first]
+        yield bool(others.query(point)[0] < own.query(point)[0])
+
+
+@claim(
+    26,
+    INTENSITIES,
+    "A split at one height classifies all test spectra of classes 164 and 281.",
+    uses="their test peaks",
+)
+def one_height_separates_164_and_281(evidence: Evidence) -> Verdict:
+    """Supported if some threshold has no test spectrum on the wrong side; else contradicted."""
+    meaning = "test spectra on the wrong side of the best split"
+    test = evidence.general.test
+    if not _has_classes(evidence, INTENSITY_PAIR):
+        return _not_here(INTENSITY_PAIR, meaning, 2, "classes")
+    peak, partner = _decisive(evidence.general, INTENSITY_PAIR)
+    groups = [peaks_of(test, label, p)[1] for label, p in zip(INTENSITY_PAIR, (peak, partner), strict=True)]
+    fewest, n = fewest_on_the_wrong_side(*groups), sum(map(len, groups))
+    low, high = sorted(groups, key=lambda heights: float(heights.mean()))
+    middle = float(low.mean() + high.mean()) / 2
+    half_way = int((low > middle).sum() + (high < middle).sum())
+    sentence = (
+        f"The lower class reaches height {low.max():.3f}, the higher one falls to {high.min():.3f}: a split "
+        f"half-way, at "
+        f"{middle:.3f}, misassigns {half_way} of {n} test spectra, the best one {fewest}."
+    )
+    outcome = Outcome.CONTRADICTED if fewest else Outcome.SUPPORTED
+    return Verdict(outcome, float(fewest), meaning, n, n, "spectra", sentence)
+
+
+@claim(
+    27,
+    INTENSITIES,
+    "Between classes 164 and 281, CNN2 decides by position (stripes), CNN6 by height, INC6 by a mixture of both.",
+    uses="decision maps, 31 positions by 31 heights",
+)
+def regions_differ(evidence: Evidence) -> Verdict:
+    """Decided by how much of the variance of the answers each axis explains, three seeds of each.
+
+    Position must explain more than height for CNN2, and less for CNN6; height must explain more for INC6 than for CNN2,
+    and less than for CNN6.
+    """
+    groups = published_networks(evidence, ("cnn2", "cnn6", "inc6"))
+    meaning = "of the variance explained"
+    if not _has_classes(evidence, INTENSITY_PAIR):
+        return _not_here(INTENSITY_PAIR, meaning, counts(groups)[1], "runs")
+    name = next(
+        (f"map-{a}-{b}" for a, b in (INTENSITY_PAIR, INTENSITY_PAIR[::-1]) if _probed(groups, f"map-{a}-{b}")), ""
+    )
+    groups = {model: type(g)(tuple(r for r in g if name in r.probes)) for model, g in groups.items()}
+    shares = {
+        model: [explained_by_axes(np.array(r.probes[name].labels) == INTENSITY_PAIR[0]) for r in group]
+        for model, group in groups.items()
+    }
+    compared: list[Comparison] = []
+    for model, sign, text in (("cnn2", -1, "cnn2: position over height"), ("cnn6", 1, "cnn6: height over position")):
+        if len(shares[model]) >= SEEDS:
+            compared.append(mean_above_zero(text, [sign * (height - position) for height, position in shares[model]]))
+    compared += compare_groups(
+        groups,
+        [("cnn6", "inc6"), ("inc6", "cnn2")],
+        lambda r: explained_by_axes(np.array(r.probes[name].labels) == INTENSITY_PAIR[0])[0],
+    )
+    means = "; ".join(
+        f"{model}: height {np.mean([s[0] for s in each]):.2f}, position {np.mean([s[1] for s in each]):.2f}"
+        for model, each in shares.items()
+        if each
+    )
+    return conclude(compared, groups, meaning, remark=f"Variance explained by {means}." if means else "")
+
+
+def _probed(groups: Mapping[str, Sequence[RunRecord]], name: str) -> bool:
+    return any(name in record.probes for group in groups.values() for record in group)
+
+
+def explained_by_axes(answers: NDArray[np.bool_]) -> tuple[float, float]:
+    """Give the fractions of the variance of a decision map that height alone and position alone explain.
+
+    Parameters
+    ----------
+    answers : ndarray of bool, shape (GRID_SIZE²,)
+        Whether the first class was answered, height by height.
+
+    Returns
+    -------
+    (float, float)
+        0 and 0 if the answer is the same everywhere.
+
+    Examples
+    --------
+    >>> by_height = np.repeat(np.arange(GRID_SIZE) > 10, GRID_SIZE)
+    >>> [round(share, 9) for share in explained_by_axes(by_height)]
+    [1.0, 0.0]
+    """
+    grid = np.asarray(answers, dtype=float).reshape(GRID_SIZE, GRID_SIZE)
+    total = float(grid.var())
+    if total == 0:
+        return 0.0, 0.0
+    return float(grid.mean(axis=1).var()) / total, float(grid.mean(axis=0).var()) / total
+
+
+@claim(
+    28,
+    "Results, Benchmark dataset",
+    "Linear hidden layers, stacked, equal a single linear layer.",
+    uses="random weights in the shapes of the six networks with linear hidden layers",
+)
+def linear_layers_collapse(evidence: Evidence) -> Verdict:
+    """An identity of matrices, checked in numbers.
+
+    With weights drawn at random, class probabilities layer by layer and through the product of all matrices must agree
+    to rounding in every network, and must not with a ReLU between the layers.
+    """
+    n_classes = evidence.general.spec.n_classes
+    gaps = {model: collapse_gap(hidden, n_classes, "linear") for model, hidden in HIDDEN_LAYERS.items()}
+    bent = collapse_gap(HIDDEN_LAYERS["vgg"], n_classes, "relu")
+    worst = max(gaps, key=lambda model: gaps[model])
+    outcome = Outcome.SUPPORTED if gaps[worst] < 1e-9 and bent > 1e-3 else Outcome.CONTRADICTED
+    sentence = (
+        f"Layer by layer and collapsed, probabilities differ by at most {gaps[worst]:.1e} ({worst}), which is "
+        f"rounding; with "
+        f"a ReLU between the layers of VGG, by {bent:.2f}."
+    )
+    n = len(gaps)
+    return Verdict(outcome, gaps[worst], "largest difference of a probability", n, n, "networks", sentence)
+
+
+def collapse_gap(hidden: Sequence[int], n_classes: int, activation: str, seed: int = 0) -> float:
+    """Largest difference between class probabilities through a random stack of dense layers and through their product.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Widths of the hidden layers.
+    n_classes : int
+        Width of the output.
+    activation : {"linear", "relu"}
+        Activation of the hidden layers in the stack; the product knows none.
+    seed : int
+        Seed of weights and features.
+
+    Examples
+    --------
+    >>> collapse_gap((40, 30), 5, "linear") < 1e-12, collapse_gap((40, 30), 5, "relu") > 1e-3
+    (True, True)
+    """
+    rng = np.random.default_rng(seed)
+    widths = [FEATURES_USED, *hidden, n_classes]
+    signal = features = rng.standard_normal((16, FEATURES_USED))
+    product, shift = np.eye(FEATURES_USED), np.zeros((1, FEATURES_USED))
+    for number, (n_in, n_out) in enumerate(pairwise(widths)):
+        weights, bias = rng.standard_normal((n_in, n_out)) / np.sqrt(n_in), rng.standard_normal(n_out) / 10
+        signal = _multiply(signal, weights) + bias
+        if activation == "relu" and number < len(hidden):
+            signal = np.maximum(signal, 0.0)
+        product, shift = _multiply(product, weights), _multiply(shift, weights) + bias
+    return float(np.abs(softmax(signal, axis=1) - softmax(_multiply(features, product) + shift, axis=1)).max())
+
+
+def _multiply(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix product on one thread: on a busy machine the many threads of `@` wait for one another."""
+    return np.einsum("ij,jk->ik", first, second)

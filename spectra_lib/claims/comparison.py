@@ -1,0 +1,233 @@
+"""Comparing groups of runs: effects with 95 % intervals, and what several comparisons say together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from spectra_lib.claims.verdict import Outcome, Verdict, figure
+from spectra_lib.records import RunRecord, RunRecords
+
+SEEDS = 3
+"""Runs that a group needs before it is compared."""
+
+ALL_SEEDS = 5
+"""Runs of a network in the paper: what a claim on every run needs to be supported."""
+
+CONFIDENCE = 0.95
+
+Groups = Mapping[str, RunRecords]
+Value = Callable[[RunRecord], float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much a claim that one quantity is larger than another holds good.
+
+    Attributes
+    ----------
+    name : str
+        What is compared.
+    difference : float
+        The effect; positive if it is as claimed.
+    low, high : float
+        Its 95 % interval.
+    """
+
+    name: str
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """The comparison as it shall read."""
+        return f"{self.name} {figure(self.difference)} ({figure(self.low)} to {figure(self.high)})"
+
+
+def compare(name: str, larger: Sequence[float], smaller: Sequence[float]) -> Comparison:
+    """Compare the means of two groups by Welch's t interval; each needs two values or more.
+
+    Without any scatter the interval is a point.
+
+    Examples
+    --------
+    >>> compare("a against b", [5.0, 6.0, 7.0], [1.0, 2.0, 3.0]).text
+    'a against b 4 (1.73 to 6.27)'
+    """
+    first, second = np.asarray(larger, dtype=float), np.asarray(smaller, dtype=float)
+    parts = [group.var(ddof=1) / len(group) for group in (first, second)]
+    weights = sum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
+    freedom = sum(parts) ** 2 / weights if weights else 1.0
+    return _with_interval(name, float(first.mean() - second.mean()), math.sqrt(sum(parts)), freedom)
+
+
+def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
+    """Compare the mean of a group, such as paired differences, with zero by Student's t interval.
+
+    Examples
+    --------
+    >>> mean_above_zero("gain", [1.0, 2.0, 3.0]).text
+    'gain 2 (-0.484 to 4.48)'
+    """
+    data = np.asarray(values, dtype=float)
+    return _with_interval(name, float(data.mean()), data.std(ddof=1) / math.sqrt(len(data)), len(data) - 1)
+
+
+def _with_interval(name: str, difference: float, error: float, freedom: float) -> Comparison:
+    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * error)
+    return Comparison(name, difference, difference - reach, difference + reach)
+
+
+def compare_groups(
+    groups: Groups, pairs: Iterable[tuple[str, str]], value: Value, factor: float = 1.0
+) -> list[Comparison]:
+    """Compare pairs of groups that have enough runs.
+
+    Parameters
+    ----------
+    groups : mapping of str to RunRecords
+        The groups by name.
+    pairs : iterable of (str, str)
+        The group whose value shall be larger, and the other.
+    value : callable
+        What is compared.
+    factor : float
+        Factor on the value that shall be larger: 0.75 asks for more than a quarter's difference.
+    """
+    return [
+        compare(
+            f"{larger} against {smaller}",
+            [factor * value(record) for record in groups[larger]],
+            [value(record) for record in groups[smaller]],
+        )
+        for larger, smaller in pairs
+        if len(groups[larger]) >= SEEDS and len(groups[smaller]) >= SEEDS
+    ]
+
+
+def pair_by_seed(before: RunRecords, after: RunRecords, value: Value) -> list[float]:
+    """Differences before − after of runs of equal seed.
+
+    Examples
+    --------
+    >>> pair_by_seed(RunRecords(()), RunRecords(()), lambda record: record.test.errors)
+    []
+    """
+    values = {record.spec.seed: value(record) for record in after}
+    return [value(record) - values[record.spec.seed] for record in before if record.spec.seed in values]
+
+
+def shortage(groups: Groups, need: int = SEEDS) -> str:
+    """Say which groups lack runs; empty if none does.
+
+    Examples
+    --------
+    >>> shortage({"cnn2": RunRecords(()), "vgg": RunRecords(())})
+    '0 of 3 of cnn2, vgg'
+    """
+    short: dict[int, list[str]] = {}
+    for name, runs in groups.items():
+        if len(runs) < need:
+            short.setdefault(len(runs), []).append(name)
+    return "; ".join(f"{count} of {need} of {', '.join(short[count])}" for count in sorted(short))
+
+
+def waiting(groups: Groups, need: int = SEEDS, *, meaning: str = "") -> Verdict:
+    """Undecided: too few runs."""
+    n, needed = counts(groups, need)
+    return Verdict(Outcome.UNDECIDED, None, meaning, n, needed, "runs", f"Waits for runs: {shortage(groups, need)}.")
+
+
+def counts(groups: Groups, need: int = SEEDS) -> tuple[int, int]:
+    """Runs that there are in all groups, and runs needed."""
+    return sum(map(len, groups.values())), need * len(groups)
+
+
+def conclude(
+    comparisons: Sequence[Comparison], groups: Groups, meaning: str, *, need: int = SEEDS, remark: str = ""
+) -> Verdict:
+    """Decide a claim that all comparisons must bear out.
+
+    One whose whole interval lies below zero contradicts it, whatever is missing. All of whose
+    intervals lie above zero support it once no group lacks runs. No correction for their number is
+    needed for support, since every single one must hold.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        Those that there are runs for.
+    groups : mapping of str to RunRecords
+        All groups that the claim is about.
+    meaning : str
+        What the differences are.
+    need : int
+        Runs needed of each group.
+    remark : str
+        A sentence to add.
+    """
+    n, needed = counts(groups, need)
+
+    def verdict(outcome: Outcome, shown: Comparison | None, sentence: str) -> Verdict:
+        effect = None if shown is None else shown.difference
+        interval = None if shown is None else (shown.low, shown.high)
+        return Verdict(outcome, effect, meaning, n, needed, "runs", f"{sentence} {remark}".strip(), interval)
+
+    weakest = min(comparisons, key=lambda c: c.low, default=None)
+    against = [c for c in comparisons if c.high < 0]
+    if against:
+        worst = min(against, key=lambda c: c.high)
+        others = f"; so do {len(against) - 1} further of {len(comparisons)} comparisons" if len(against) > 1 else ""
+        return verdict(Outcome.CONTRADICTED, worst, f"The other way round: {worst.text} {meaning}{others}.")
+    if shortage(groups, need) or weakest is None:
+        return verdict(Outcome.UNDECIDED, weakest, f"Waits for runs: {shortage(groups, need)}.")
+    if weakest.low > 0:
+        number = "The one comparison bears" if len(comparisons) == 1 else f"All {len(comparisons)} comparisons bear"
+        return verdict(Outcome.SUPPORTED, weakest, f"{number} it out, least clearly {weakest.text} {meaning}.")
+    open_ = "; ".join(c.text for c in comparisons if c.low <= 0)
+    return verdict(Outcome.UNDECIDED, weakest, f"The seeds do not settle {open_} {meaning}.")
+
+
+def conclude_for_every_run(
+    refuted: bool,
+    groups: Groups,
+    effect: float | None,
+    meaning: str,
+    sentence: str,
+    *,
+    need: int = SEEDS,
+    interval: tuple[float, float] | None = None,
+) -> Verdict:
+    """Decide a claim that what there is refutes at once, and that only complete evidence supports.
+
+    Parameters
+    ----------
+    refuted : bool
+        Whether there is a counterexample.
+    groups : mapping of str to RunRecords
+        All groups that the claim is about.
+    effect, meaning, sentence, interval
+        See `Verdict`; what is missing is added to the sentence.
+    need : int
+        Runs of each group that make the evidence complete.
+    """
+    short = shortage(groups, need)
+    outcome = Outcome.CONTRADICTED if refuted else Outcome.UNDECIDED if short else Outcome.SUPPORTED
+    if outcome is Outcome.UNDECIDED:
+        sentence = f"{sentence} Waits for runs: {short}.".strip()
+    return Verdict(outcome, effect, meaning, *counts(groups, need), "runs", sentence, interval)
+
+
+def side_of(bar: float, low: float, high: float) -> Outcome:
+    """Tell whether a quantity that is claimed to lie above a bar does, by its interval.
+
+    Examples
+    --------
+    >>> [side_of(0.5, *interval).value for interval in ((0.6, 0.9), (0.4, 0.9), (0.1, 0.2))]
+    ['supported', 'undecided', 'contradicted']
+    """
+    return Outcome.SUPPORTED if low > bar else Outcome.CONTRADICTED if high < bar else Outcome.UNDECIDED

@@ -1,0 +1,226 @@
+"""Claims on the data themselves: how they are made, and what they leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.signal import find_peaks, peak_widths
+
+from spectra_lib.campaign import PUBLISHED
+from spectra_lib.claims.comparison import CONFIDENCE, conclude_for_every_run, waiting
+from spectra_lib.claims.evidence import TECHNIQUES, Evidence, GenerationCost
+from spectra_lib.claims.registry import claim
+from spectra_lib.claims.verdict import Outcome, Verdict
+from spectra_lib.dataset_statistics import coverage_of_test_peaks
+from spectra_lib.observer import ideal_observer
+from spectra_lib.probes import BACKGROUND, NOISE
+from spectra_lib.records import RunRecord
+
+SECONDS, PATTERNS = 15.0, 30_000
+"""The claim on speed: less time than this for so many spectra."""
+
+WELL_INSIDE = 0.99
+"""Fraction of the test peaks that must lie within the range of the training peaks."""
+
+FEWEST, MOST = 2, 6
+"""Peaks that a measured spectrum of 1000 points is said to show."""
+
+PROMINENCE = 0.05
+"""A measured peak stands out by this fraction of the spectrum's range, or it does not count."""
+
+LIKE_WIDTH = 3.0
+"""Largest ratio of the techniques' median peak widths that still counts as alike."""
+
+TOLERATED = 0.01
+"""Loss of accuracy by noise or background that counts as none."""
+
+BENCHMARK = "Results, Benchmark dataset"
+METHODS = "Methods, Synthetic dataset approach"
+
+
+@claim(
+    1, BENCHMARK, "30,000 spectra are generated in less than 15 s on a desktop computer.", uses="time on this machine"
+)
+def generation_is_fast(evidence: Evidence) -> Verdict:
+    """Supported if making and rendering took less; contradicted if even the processors' own time was more.
+
+    Between the two the machine had other work to do.
+    """
+    return judge_generation(evidence.generation)
+
+
+def judge_generation(cost: GenerationCost) -> Verdict:
+    """Decide the claim on speed from a measurement.
+
+    Examples
+    --------
+    >>> judge_generation(GenerationCost(30_000, seconds=2.5, processor_seconds=2.4)).outcome.value
+    'supported'
+    """
+    if cost.spectra < PATTERNS:
+        outcome, reason = Outcome.UNDECIDED, f"the dataset at hand has fewer than {PATTERNS:,} spectra"
+    elif cost.seconds < SECONDS:
+        outcome, reason = Outcome.SUPPORTED, f"the limit is {SECONDS:.0f} s"
+    elif cost.processor_seconds >= SECONDS:
+        outcome, reason = Outcome.CONTRADICTED, f"the limit is {SECONDS:.0f} s"
+    else:
+        outcome, reason = Outcome.UNDECIDED, "the machine was busy with other work"
+    sentence = (
+        f"{cost.spectra:,} training and validation spectra took {cost.seconds:.1f} s here, of which processors worked "
+        f"{cost.processor_seconds:.1f} s; {reason}."
+    )
+    return Verdict(outcome, cost.seconds, "s", cost.spectra, PATTERNS, "spectra", sentence)
+
+
+@claim(
+    2,
+    BENCHMARK,
+    "In its ideal form every class can be told from every other.",
+    uses="fingerprints, variation law, ideal and test spectra",
+)
+def ideal_classes_are_unambiguous(evidence: Evidence) -> Verdict:
+    """Supported if no class's variation reaches the ideal spectrum of another; one that does contradicts.
+
+    That fingerprints differ is not enough: whoever sees a spectrum does not know that it is ideal.
+    """
+    dataset = evidence.general
+    observer = ideal_observer(dataset)
+    reached = observer.in_support(dataset.ideal).sum(axis=1) > 1
+    shared = observer.ceiling(dataset.test).shared
+    n = dataset.spec.n_classes
+    sentence = (
+        f"{len(set(dataset.fingerprints))} of {n} fingerprints are different, but the ideal spectra of "
+        f"{int(reached.sum())} classes could also be varied ones of another class, as could {shared} of "
+        f"{len(dataset.test):,} test spectra."
+    )
+    outcome = Outcome.CONTRADICTED if reached.any() else Outcome.SUPPORTED
+    return Verdict(outcome, float(reached.sum()), "ambiguous ideal spectra", n, n, "classes", sentence)
+
+
+@claim(3, BENCHMARK, "Test variations lie inside the variations seen in training.", uses="peaks of training and test")
+def training_covers_test(evidence: Evidence) -> Verdict:
+    """Supported if the training law allows every test spectrum, and nearly all peaks are in range.
+
+    In range: 99 % of the test peaks lie between the extremes that the same peak reached in training. Contradicted
+    otherwise.
+    """
+    dataset = evidence.general
+    allowed = ideal_observer(dataset).in_support(dataset.test)[np.arange(len(dataset.test)), dataset.test.labels]
+    coverage = coverage_of_test_peaks(dataset)
+    inside, n = int((coverage.position_inside & coverage.height_inside).sum()), len(coverage)
+    interval = stats.binomtest(inside, n).proportion_ci(CONFIDENCE)
+    good = bool(allowed.all()) and inside >= WELL_INSIDE * n
+    sentence = (
+        f"The training law allows {int(allowed.sum()):,} of {len(dataset.test):,} test spectra; {inside:,} of {n:,} "
+        f"test "
+        f"peaks lie, in position and height, within what the same peak reached in {dataset.spec.n_train} training "
+        f"spectra."
+    )
+    outcome = Outcome.SUPPORTED if good else Outcome.CONTRADICTED
+    limits = (100 * float(interval.low), 100 * float(interval.high))
+    return Verdict(outcome, 100 * inside / n, "% of test peaks inside", n, n, "peaks", sentence, limits)
+
+
+@claim(
+    4,
+    METHODS,
+    "XRD, Raman and NMR spectra cut to 1000 points show 2 to 6 peaks of like width.",
+    uses="measured spectra of 1000 points",
+)
+def measured_spectra_are_alike(evidence: Evidence) -> Verdict:
+    """Needs a measured spectrum of each technique.
+
+    One with fewer than 2 or more than 6 peaks contradicts, and so do median widths that differ more than threefold
+    between techniques.
+    """
+    found = {name: [peaks_and_width(s) for s in evidence.measured.get(name, ())] for name in TECHNIQUES}
+    n, needed = sum(map(len, found.values())), len(TECHNIQUES)
+    peaks = [count for each in found.values() for count, _ in each]
+    missing = [name for name, each in found.items() if not each]
+    widths = {name: float(np.median([width for _, width in each])) for name, each in found.items() if each}
+    outside = sum(not FEWEST <= count <= MOST for count in peaks)
+    ratio = max(widths.values()) / min(widths.values()) if all(w > 0 for w in widths.values()) and widths else None
+    if outside or (ratio is not None and ratio > LIKE_WIDTH):
+        outcome = Outcome.CONTRADICTED
+    else:
+        outcome = Outcome.UNDECIDED if missing else Outcome.SUPPORTED
+    sentence = (f"Waits for measured spectra of {', '.join(missing)}." if missing else "") + (
+        f" {n - outside} of {n} spectra show {FEWEST} to {MOST} peaks; median widths differ "
+        f"{'by no finite factor' if ratio is None else f'by a factor of {ratio:.1f}'}."
+        if n
+        else ""
+    )
+    return Verdict(outcome, ratio, "ratio of peak widths", n, needed, "spectra", sentence.strip())
+
+
+def peaks_and_width(spectrum: NDArray[np.floating]) -> tuple[int, float]:
+    """Count the peaks that stand out of a measured spectrum; also gives their median width at half height, in points.
+
+    Examples
+    --------
+    >>> x = np.arange(1000)
+    >>> spectrum = np.exp(-((x - 300) ** 2) / 50) + 0.5 * np.exp(-((x - 700) ** 2) / 50)
+    >>> count, width = peaks_and_width(spectrum)
+    >>> count, round(width)
+    (2, 12)
+    """
+    peaks, _ = find_peaks(spectrum, prominence=PROMINENCE * float(np.ptp(spectrum)))
+    if not len(peaks):
+        return 0, 0.0
+    return len(peaks), float(np.median(peak_widths(spectrum, peaks)[0]))
+
+
+@claim(
+    5,
+    METHODS,
+    "Leaving out noise and background loses nothing: networks are robust to both.",
+    uses="noise and background probes of networks trained without either, both datasets",
+)
+def networks_are_robust(evidence: Evidence) -> Verdict:
+    """Contradicted by one run that loses more than one percentage point by either, beyond chance.
+
+    Chance: exact McNemar test, p < 0.05. Supported if no run does, with three seeds of each network on the general
+    benchmark.
+
+    Networks trained with noise, the reverse question, are not in the records.
+    """
+    groups = {model: evidence.on_general(model) for model in PUBLISHED}
+    runs: list[RunRecord] = [record for group in groups.values() for record in group]
+    for model in PUBLISHED:
+        for activation in ("relu",) if model == "resnet" else ("relu", "linear"):
+            runs += evidence.on_challenge(model, activation)
+    losses = [(loss, kind, record) for record in runs for kind, loss in _losses(evidence, record)]
+    meaning = "percentage points of accuracy lost in the worst run"
+    if not losses:
+        return waiting(groups, meaning=meaning)
+    worst, kind, record = max(losses, key=lambda entry: entry[0])
+    bad = sum(loss > TOLERATED for loss, _, _ in losses)
+    sentence = (
+        f"With white noise of {NOISE:g} or a background of {BACKGROUND:g} of the highest peak, {bad} of "
+        f"{len(losses)} trials "
+        f"of networks trained on clean spectra lose more than {100 * TOLERATED:g} percentage point; the worst, "
+        f"{record.spec.model} on {record.spec.dataset_spec.name} with {kind}, loses {100 * worst:.1f}."
+    )
+    return replace(conclude_for_every_run(bad > 0, groups, 100 * worst, meaning, sentence), n=len(runs))
+
+
+def _losses(evidence: Evidence, record: RunRecord) -> Iterable[tuple[str, float]]:
+    """Loss of accuracy on each probe, taken as none unless it is beyond chance."""
+    clean = set(evidence.confusions(record).rows.tolist())
+    for kind in ("noise", "background"):
+        if kind not in record.probes:
+            continue
+        wrong = _wrong_rows(evidence, record, record.probes[kind].labels)
+        lost, gained = len(wrong - clean), len(clean - wrong)
+        by_chance = (
+            lost + gained == 0 or stats.binomtest(lost, lost + gained, alternative="greater").pvalue > 1 - CONFIDENCE
+        )
+        yield kind, min(0.0, (lost - gained) / record.test.n) if by_chance else (lost - gained) / record.test.n
+
+
+def _wrong_rows(evidence: Evidence, record: RunRecord, labels: Sequence[int]) -> set[int]:
+    return set(np.flatnonzero(np.array(labels) != evidence.test_labels(record)).tolist())

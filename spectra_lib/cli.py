@@ -1,0 +1,367 @@
+"""The command line: ``spectra-lib datasets|models|train|records|campaign|book``.
+
+Exit codes: 0 done; 1 `records check` or a campaign found faults; 2 something the caller can mend, told
+in one message; 3 the time budget ended first and the same command goes on later. What a command
+needs is imported when it runs, so that listing datasets does not start a deep-learning backend.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from spectra_lib import __version__
+from spectra_lib.errors import BudgetError, SpectraError
+from spectra_lib.specification import DatasetSpec, dataset_spec, list_datasets
+
+
+class Commands(TyperGroup):
+    """The top command: turns errors that the caller can mend into a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command asked for."""
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except SpectraError as error:
+                typer.echo(f"error: {error}", err=True)
+                raise typer.Exit(3 if isinstance(error, BudgetError) else 2) from error
+            except ModuleNotFoundError as error:
+                if (error.name or "spectra_lib").partition(".")[0] == "spectra_lib":
+                    raise
+                typer.echo(
+                    f"error: this command needs the package {error.name!r}, which is not installed; install it or the "
+                    "extra that brings it, for example pip install 'spectra-lib[tensorflow,book]'",
+                    err=True,
+                )
+                raise typer.Exit(2) from error
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    typer.echo(f"warning: {message}", err=True)
+
+
+class LaterCommands(TyperGroup):
+    """A group of commands whose module is imported when one of them is asked for."""
+
+    module: str
+
+    def _load(self) -> None:
+        if not self.commands:
+            group = typer.main.get_command(import_module(self.module).app)
+            self.commands.update(group.commands)  # type: ignore[attr-defined]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands."""
+        self._load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a command by name."""
+        self._load()
+        return super().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Synthetic spectra, the networks trained on them, and the records of their training.",
+)
+datasets = typer.Typer(no_args_is_help=True, help="List, show and export datasets.")
+models = typer.Typer(no_args_is_help=True, help="List and describe networks.")
+records = typer.Typer(no_args_is_help=True, help="List and check the records of training runs.")
+app.add_typer(datasets, name="datasets")
+app.add_typer(models, name="models")
+
+
+def _add_later(name: str, module: str, summary: str) -> None:
+    group = type(f"{name.title()}Commands", (LaterCommands,), {"module": module})
+    app.add_typer(typer.Typer(cls=group, no_args_is_help=True, help=summary), name=name)
+
+
+DatasetName = Annotated[str, typer.Argument(help="A name of 'datasets list', or a specification file (.json).")]
+ModelName = Annotated[str, typer.Argument(help="A name of 'models list'.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="Option of the network, value as in JSON; may be repeated."),
+]
+Activation = Annotated[
+    str | None, typer.Option(help="linear or relu between hidden layers; left out, as the network was published.")
+]
+Store = Annotated[Path, typer.Option(help="Folder of the run records.", file_okay=False)]
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@datasets.command("list")
+def list_datasets_command() -> None:
+    """List the built-in datasets.
+
+    Example:
+
+        spectra-lib datasets list
+    """
+    rows = []
+    for name in list_datasets():
+        spec = dataset_spec(name)
+        n_test = sum(len(spec.test.for_class(label)[2]) for label in range(spec.n_classes))
+        counts = spec.n_classes * spec.n_train, spec.n_classes * spec.n_validation, n_test
+        rows.append((name, spec.n_classes, spec.n_points, *counts))
+    _print_table(("name", "classes", "points", "training", "validation", "test"), rows)
+
+
+@datasets.command("show")
+def show_dataset_command(
+    dataset: DatasetName,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the specification file, to be edited.")] = False,
+) -> None:
+    """Show every parameter of a dataset.
+
+    Examples:
+
+        spectra-lib datasets show benchmark
+
+        spectra-lib datasets show laptop --json > mine.json
+
+        spectra-lib datasets show mine.json
+    """
+    spec = _find_dataset(dataset)
+    if as_json:
+        typer.echo(spec.to_json())
+        return
+    rows = []
+    for name, value in spec.model_dump(mode="json").items():
+        parts = {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
+        rows += [(key, _brief(part)) for key, part in parts.items()]
+    _print_table(("parameter", "value"), [*rows, ("digest", spec.digest)])
+
+
+@datasets.command("export")
+def export_dataset_command(
+    dataset: DatasetName,
+    to: Annotated[Path, typer.Option(help="File to write, ending in .npz or .h5.", dir_okay=False)],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write all spectra and labels of a dataset to a file, with the specification inside.
+
+    Examples:
+
+        spectra-lib datasets export challenge --to challenge.npz
+
+        spectra-lib datasets export mine.json --to mine.h5 --force
+    """
+    from spectra_lib.dataset import export_dataset, make_dataset
+
+    path = export_dataset(make_dataset(_find_dataset(dataset)), to, overwrite=force)
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+@models.command("list")
+def list_models_command() -> None:
+    """List the networks.
+
+    Example:
+
+        spectra-lib models list
+    """
+    from spectra_lib.networks import list_models, network
+
+    entries = [network(name) for name in list_models()]
+    rows = [(e.name, e.reference, e.variant_of or "", e.hidden_activation or "", e.doi) for e in entries]
+    _print_table(("name", "reference", "variant of", "hidden layers", "doi"), rows)
+
+
+@models.command("show")
+def show_model_command(
+    model: ModelName,
+    points: Annotated[int, typer.Option(help="Points of a spectrum.")] = 5000,
+    classes: Annotated[int, typer.Option(help="Number of classes.")] = 500,
+    hidden_activation: Activation = None,
+    option: Options = None,
+) -> None:
+    """Describe a network as built: layers, weights, cost, and the options it takes.
+
+    Examples:
+
+        spectra-lib models show cnn6
+
+        spectra-lib models show cnn2 --classes 27 --hidden-activation relu --option hidden_units=[1000]
+    """
+    from dataclasses import asdict
+
+    from spectra_lib.networks import describe_model, network
+
+    found = describe_model(model, points, classes, hidden_activation, **_read_options(option))
+    rows = [(name, _brief(value)) for name, value in asdict(found).items()]
+    options = ((f"option {name}", _brief(value)) for name, value in network(model).defaults.items())
+    _print_table(("property", "value"), [*rows, *options])
+
+
+@app.command("train")
+def train_command(
+    dataset: Annotated[str, typer.Option(help="A name of 'datasets list', or a specification file (.json).")],
+    model: Annotated[str, typer.Option(help="A name of 'models list'.")],
+    seed: Annotated[int, typer.Option(help="Seed of weights, dropout and the order of the spectra.")] = 0,
+    hidden_activation: Activation = None,
+    option: Options = None,
+    protocol: Annotated[str, typer.Option(help="Training rules: paper or code.")] = "paper",
+    precision: Annotated[str, typer.Option(help="Number format: float32 or mixed_bfloat16.")] = "float32",
+    max_epochs: Annotated[int, typer.Option(help="At most so many epochs.")] = 500,
+    batch_size: Annotated[int, typer.Option(help="Spectra in a step.")] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Initial rate of Adam.")] = 3e-4,
+    store: Store = Path("results"),
+    execution: Annotated[str, typer.Option(help="How steps are computed: auto, or a way of this backend.")] = "auto",
+    budget_minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after this time; the same command goes on later (exit code 3).")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train a network and write the record of the run; a run that the store has is not done again.
+
+    A run that was interrupted, even killed, goes on after its last finished epoch.
+
+    Examples:
+
+        spectra-lib train --dataset laptop --model cnn2 --seed 1
+
+        spectra-lib train --dataset challenge --model cnn6 --hidden-activation linear --budget-minutes 60
+
+        spectra-lib train --dataset mine.json --model vgg --option kernel=9 --store mine
+    """
+    deadline = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
+    from spectra_lib.records import RunStore
+    from spectra_lib.runs import RunSpec
+    from spectra_lib.training import train
+
+    fields = {
+        "dataset": _find_dataset(dataset),
+        "model": model,
+        "seed": seed,
+        "hidden_activation": hidden_activation,
+        "options": _read_options(option),
+        "protocol": protocol,
+        "precision": precision,
+        "max_epochs": max_epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+    }
+    spec = RunSpec.read(fields, "run")
+    record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet)
+    if not quiet:
+        test = record.test
+        typer.echo(
+            f"{spec.run_id}: {len(record.history)} epochs, weights of epoch {record.kept_epoch} (from 0) kept; "
+            f"{test.errors} of {test.n} test spectra wrong ({100 * test.accuracy:.1f} % right)\n"
+            f"record: {RunStore(store).record_path(spec)}"
+        )
+
+
+app.add_typer(records, name="records")
+
+
+@records.command("list")
+def list_records_command(
+    store: Store = Path("results"),
+    csv: Annotated[bool, typer.Option("--csv", help="Print every column as CSV.")] = False,
+) -> None:
+    """List the runs that a store has.
+
+    Examples:
+
+        spectra-lib records list
+
+        spectra-lib records list --csv > runs.csv
+    """
+    from spectra_lib.records import load_records
+
+    table = load_records(store).table()
+    if csv:
+        typer.echo(table.to_csv(index=False), nl=False)
+        return
+    columns = ["run_id", "epochs", "kept_epoch", "test_errors", "test_n", "test_accuracy", "device"]
+    rows = [
+        (run, epochs, kept, f"{errors} of {n}", f"{100 * accuracy:.1f}", device)
+        for run, epochs, kept, errors, n, accuracy, device in table[columns].itertuples(index=False)
+    ]
+    _print_table(("run", "epochs", "kept (from 0)", "test errors", "right in %", "device"), rows)
+    typer.echo(f"{len(rows)} records in {store}")
+
+
+@records.command("check")
+def check_records_command(store: Store = Path("results")) -> None:
+    """Check that every record is whole and consistent: with its protocol, its data and its file name.
+
+    Exits with code 1 if anything is wrong.
+
+    Example:
+
+        spectra-lib records check --store results
+    """
+    from spectra_lib.records import RunStore, find_faults
+
+    if not store.is_dir():
+        raise SpectraError(f"there is no folder {store}; name the folder of the records with --store")
+    n_records = n_faulty = 0
+    for path, faults in find_faults(RunStore(store)):
+        n_records += 1
+        n_faulty += bool(faults)
+        for fault in faults:
+            typer.echo(f"{path}: {fault}")
+    typer.echo(f"{n_records} records checked, {n_faulty} with faults")
+    if n_faulty:
+        raise typer.Exit(1)
+
+
+_add_later("campaign", "spectra_lib.campaign_cli", "Plan, run and follow all training runs that the book rests on.")
+_add_later("book", "spectra_lib.book_cli", "Execute chapters and render the book.")
+
+
+def _find_dataset(text: str) -> DatasetSpec:
+    """Read a specification file, or look up a built-in dataset."""
+    is_file = text.endswith(".json") or "/" in text or Path(text).is_file()
+    return DatasetSpec.from_file(text) if is_file and text not in list_datasets() else dataset_spec(text)
+
+
+def _read_options(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """Read ``key=value`` pairs; a value that is not JSON is taken as text."""
+    options = {}
+    for pair in pairs or ():
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise SpectraError(f"option {pair!r} has no value; write --option {pair}=VALUE")
+        try:
+            options[key] = json.loads(text)
+        except json.JSONDecodeError:
+            options[key] = text
+    return options
+
+
+def _brief(value: Any) -> str:
+    """Write a value on one line, long ones cut."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 90 else f"{text[:90]}... ({len(value)} entries)"
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print aligned columns, numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    right = [bool(rows) and isinstance(rows[0][column], int | float) for column in range(len(header))]
+    for row in cells:
+        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        typer.echo("  ".join(padded).rstrip())

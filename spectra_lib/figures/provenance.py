@@ -1,0 +1,65 @@
+"""Where and how the runs were done, as tables; and how far the campaign is, as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from spectra_lib.campaign import Planned, State
+from spectra_lib.figures.style import BLUE, PALE
+from spectra_lib.records import RunRecords
+
+COLUMNS = ("Run", "Epochs", "Kept", "Minutes", "Sessions", "Device", "Backend", "Execution", "Versions", "Commit")
+
+
+def run_rows(records: RunRecords) -> pd.DataFrame:
+    """One row for each record: epochs, time, and what it was made with."""
+    rows = []
+    for record in records:
+        last = record.sessions[-1]
+        versions = f"Keras {last.versions.get('keras', '?')}, {last.backend} {last.versions.get(last.backend, '?')}"
+        rows.append(
+            (
+                record.spec.run_id,
+                len(record.history),
+                record.kept_epoch + 1,
+                f"{record.wall_seconds / 60:.1f}",
+                len(record.sessions),
+                last.device,
+                f"{last.backend}, {record.spec.precision}",
+                last.execution,
+                versions,
+                last.commit[:10] + ("+" if last.commit.endswith("+changes") else ""),
+            )
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def check_rows(records: RunRecords) -> pd.DataFrame:
+    """One row for each record: what was checked, and what was found."""
+    from spectra_lib.dataset import make_dataset
+
+    datasets = {spec: make_dataset(spec) for spec in dict.fromkeys(r.spec.dataset_spec.name for r in records)}
+    rows = []
+    for record in records:
+        faults = record.faults(datasets[record.spec.dataset_spec.name])
+        gap = "not finite" if record.reevaluation_gap is None else f"{record.reevaluation_gap:.1e}"
+        rows.append((record.spec.run_id, record.weights_sha256[:12], gap, "; ".join(faults) or "none"))
+    return pd.DataFrame(rows, columns=["Run", "Weights (SHA-256)", "Re-evaluation gap", "Faults"])
+
+
+def draw_progress(axes: Axes, rows: Sequence[Planned], figures: Sequence[tuple[str, int, int]]) -> None:
+    """Draw for the whole campaign and for each figure how many of its runs are done."""
+    done = sum(row.state == State.DONE for row in rows)
+    bars = [("the whole campaign", done, len(rows)), *figures]
+    places = np.arange(len(bars))[::-1]
+    wanted = np.array([total for _, _, total in bars])
+    axes.barh(places, wanted, color=PALE, height=0.6)
+    axes.barh(places, [count for _, count, _ in bars], color=BLUE, height=0.6)
+    for place, (name, count, total) in zip(places, bars, strict=True):
+        axes.text(0, place + 0.34, f"{name}: {count} of {total}", va="bottom", fontsize=9)
+    axes.set(xlabel="Runs", yticks=[], ylim=(-0.6, len(bars)), xlim=(0, None))
+    axes.spines["left"].set_visible(False)

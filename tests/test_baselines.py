@@ -1,0 +1,243 @@
+"""Classical baselines: peak finding, the registry, what each method answers, and the result value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from spectra_lib.baselines import (
+    BaselineResult,
+    baseline_table,
+    fit_baseline,
+    list_baselines,
+    measure_baseline,
+    register_baseline,
+    registry,
+)
+from spectra_lib.baselines.features import Features, choose_width, most_similar, sparse_spectra
+from spectra_lib.baselines.forest import Forest
+from spectra_lib.dataset import Dataset, Split, make_dataset
+from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib.observer import ideal_observer
+from spectra_lib.peak_finding import find_peak_lists
+from spectra_lib.peak_likelihood import observe
+from spectra_lib.peaks import PeakTable
+from spectra_lib.specification import DatasetSpec
+from spectra_lib.spectra import render
+
+NAMES = [
+    "cosine",
+    "cosine_broadened",
+    "linear",
+    "linear_broadened",
+    "mid_range_matcher",
+    "nearest_neighbour",
+    "nearest_neighbour_broadened",
+    "peak_matcher",
+    "random_forest",
+    "random_forest_broadened",
+]
+
+
+@pytest.fixture(scope="module")
+def smoke() -> Dataset:
+    return make_dataset("smoke")
+
+
+@pytest.fixture(scope="module")
+def challenge() -> Dataset:
+    return make_dataset("challenge")
+
+
+def assert_found(found: PeakTable, expected: PeakTable, row: int = 0) -> None:
+    positions, heights = found.peaks(row)
+    assert positions.tolist() == expected.peaks(row)[0].tolist()
+    np.testing.assert_allclose(heights, expected.peaks(row)[1], atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["smoke", "laptop", "challenge"])
+def test_every_peak_is_found_again(name: str) -> None:
+    data = make_dataset(name)
+    for split in (data.validation, data.test):
+        found, expected = find_peak_lists(split.spectra()), observe(split.peaks)
+        for row in range(len(split)):
+            assert_found(found, expected, row)
+        np.testing.assert_allclose(found.widths, split.peaks.widths, rtol=2e-6)
+
+
+@pytest.mark.parametrize("distance", [2, 3, 4, 6, 9, 13, 20, 40])
+@pytest.mark.parametrize("height", [1.0, 0.3, 0.01])
+def test_merged_peaks_are_told_apart(distance: int, height: float) -> None:
+    table = PeakTable.from_lists([[300, 300 + distance, 700]], [[1.0, height, 0.5]], [3.7])
+    assert_found(find_peak_lists(render(table, 1000)), table)
+
+
+def test_merged_pair_without_any_single_peak() -> None:
+    table = PeakTable.from_lists([[300, 305]], [[1.0, 0.6]], [4.2])
+    found = find_peak_lists(render(table, 1000))
+    assert_found(found, table)
+    assert found.widths[0] == pytest.approx(4.2, rel=1e-5)
+
+
+def test_peaks_at_both_ends_and_no_peaks() -> None:
+    table = PeakTable.from_lists(
+        [[0, 200, 499], [3, 490], [250]], [[0.5, 1.0, 0.2], [1.0, 0.4], [0.0]], [2.5, 4.0, 3.0]
+    )
+    found = find_peak_lists(render(table, 500))
+    for row in (0, 1):
+        assert_found(found, table, row)
+    assert len(found.peaks(2)[0]) == 0
+    assert np.isnan(found.widths[2])
+
+
+def test_registry() -> None:
+    assert list_baselines() == NAMES
+    with pytest.raises(UnknownNameError, match="Did you mean 'cosine'"):
+        fit_baseline("cosin", make_dataset("smoke"))
+    with pytest.raises(SpecificationError, match="registered already"):
+        register_baseline("linear")(fit_baseline)  # type: ignore[arg-type]
+
+
+def test_own_baseline_is_measured_like_the_others(smoke: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+
+    class AlwaysTwo:
+        settings = {"answer": 2}  # noqa: RUF012
+
+        def predict(self, split: Split) -> np.ndarray:
+            return np.full(len(split), 2)
+
+        def probabilities(self, split: Split) -> None:
+            return None
+
+    register_baseline("always_two")(lambda dataset: AlwaysTwo())
+    result = measure_baseline("always_two", smoke)
+    assert (result.test_errors, result.validation_errors) == (27, 12)
+    assert result.settings == {"answer": 2}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_baseline_classifies_spectra(name: str, smoke: Dataset) -> None:
+    baseline = fit_baseline(name, smoke)
+    labels = baseline.predict(smoke.test)
+    assert labels.shape == (36,)
+    assert np.count_nonzero(labels != smoke.test.labels) <= 1
+    # Only spectra are looked at: neither wrong labels nor the order of the peak table matters.
+    flipped = PeakTable.from_lists(
+        [x[::-1] for x, _ in smoke.test.peaks], [h[::-1] for _, h in smoke.test.peaks], smoke.test.peaks.widths
+    )
+    blind = replace(smoke.test, labels=np.zeros(36, dtype=np.int64), peaks=flipped)
+    assert np.array_equal(baseline.predict(blind), labels)
+    probability = baseline.probabilities(smoke.test)
+    if probability is not None:
+        assert probability.shape == (36, 4)
+        np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-6)
+        assert np.array_equal(probability.argmax(axis=1), labels)
+    assert all(isinstance(value, float | int | str) for value in baseline.settings.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "validation", "test"),
+    [("peak_matcher", 41, 0), ("mid_range_matcher", 43, 0), ("cosine", 188, 108), ("nearest_neighbour", 177, 104)],
+)
+def test_errors_on_the_challenging_set(name: str, validation: int, test: int, challenge: Dataset) -> None:
+    result = measure_baseline(name, challenge)
+    assert (result.validation_errors, result.test_errors) == (validation, test)
+
+
+def test_peak_matcher_has_the_ideal_observers_posterior(challenge: Dataset) -> None:
+    exact = ideal_observer(challenge).posterior(challenge.validation)
+    found = fit_baseline("peak_matcher", challenge).probabilities(challenge.validation)
+    np.testing.assert_allclose(found, exact, atol=1e-4)
+
+
+def test_peak_matcher_on_the_general_benchmark() -> None:
+    data = make_dataset("benchmark")
+    predicted = fit_baseline("peak_matcher", data).predict(data.test)
+    assert int((predicted != data.test.labels).sum()) == 6
+
+
+def test_broadening_makes_neighbours(challenge: Dataset) -> None:
+    width = choose_width(challenge)
+    features = Features.broadened(5000, width)
+    rows = features(challenge.ideal)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+    shifted = replace(
+        challenge.ideal, peaks=replace(challenge.ideal.peaks, positions=challenge.ideal.peaks.positions + 40)
+    )
+    plain = sparse_spectra(challenge.ideal) @ sparse_spectra(shifted).T
+    assert plain.toarray().diagonal().max() < 0.01
+    assert (rows * features(shifted)).sum(axis=1).min() > 0.9
+
+
+def test_width_is_not_chosen_on_the_test_set(smoke: Dataset) -> None:
+    worthless = replace(smoke, test=replace(smoke.test, labels=np.zeros(36, dtype=np.int64)))
+    assert choose_width(worthless) == choose_width(smoke)
+
+
+def test_blocks_average_neighbouring_points(smoke: Dataset) -> None:
+    assert Features.blocks(256).weights.shape == (256, 256)
+    weights = Features.blocks(5001).weights
+    assert weights.shape == (5001, 455)
+    np.testing.assert_allclose(weights.sum(axis=0)[:-1], 1, rtol=1e-6)
+
+
+def test_most_similar_handles_blocks_and_sparse_rows() -> None:
+    rng = np.random.default_rng(0)
+    references, queries = rng.random((50, 8)), rng.random((600, 8))
+    assert np.array_equal(most_similar(references, queries), (queries @ references.T).argmax(axis=1))
+
+
+def test_compact_tree_answers_like_scikit_learns(challenge: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spectra_lib.baselines.forest.TREES", 1)
+    features = Features.broadened(5000, 40)
+    own = Forest.fit(challenge, features, {})
+    theirs = RandomForestClassifier(n_estimators=1, random_state=0)
+    theirs.fit(features(challenge.train), challenge.train.labels)
+    assert np.array_equal(own.predict(challenge.test), theirs.predict(features(challenge.test)))
+
+
+def test_vanished_spectrum_is_classified_by_all(smoke: Dataset) -> None:
+    empty = Split(np.array([0]), PeakTable.from_lists([[9]], [[0.0]], [2.0]), 256)
+    for name in ("cosine_broadened", "nearest_neighbour", "peak_matcher", "mid_range_matcher", "random_forest"):
+        assert 0 <= fit_baseline(name, smoke).predict(empty)[0] < 4
+
+
+def test_result_round_trip_and_table(smoke: Dataset) -> None:
+    result = measure_baseline("cosine_broadened", smoke)
+    assert BaselineResult.from_json(result.to_json()) == result
+    assert result.dataset_digest == smoke.spec.digest
+    assert result.fit_seconds > 0
+    assert result.predict_seconds > 0
+    assert 10**7 < result.peak_memory_bytes < 10**11
+    table = baseline_table([result])
+    assert table.loc[0, "model"] == "cosine_broadened"
+    assert table.loc[0, "test_n"] == 36
+    assert table.loc[0, "test_accuracy"] == 1 - result.test_errors / 36
+    for text, message in (
+        (result.to_json()[:-5], "not a complete JSON text"),
+        (result.to_json().replace('"test_errors":', '"test_errors":4'), "test_errors=40 for 36 predictions"),
+        (result.to_json().replace('"name"', '"nam"'), "name: Field required"),
+    ):
+        with pytest.raises(SpecificationError, match=message):
+            BaselineResult.from_json(text)
+
+
+def test_matchers_handle_a_law_that_moves_nothing() -> None:
+    variation = {"position_shift": 0, "height_change": 0.0}
+    data = make_dataset(
+        DatasetSpec(
+            name="still",
+            n_points=400,
+            n_classes=5,
+            n_train=3,
+            variation=variation,
+            test={"shift": 0, "height_change": 0.0},
+        )
+    )
+    for name in ("peak_matcher", "mid_range_matcher", "cosine_broadened"):
+        assert np.array_equal(fit_baseline(name, data).predict(data.test), data.test.labels)
