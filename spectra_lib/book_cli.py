@@ -52,6 +52,7 @@ class PairsCommand(TyperCommand):
     """A command whose option ``-p`` takes a name and a value, as papermill's does; typer knows no such option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Join name and value of each parameter."""
         joined: list[str] = []
         for word in args:
             if len(joined) > 1 and joined[-2] in ("-p", "--parameter") and "=" not in joined[-1]:

@@ -36,9 +36,7 @@ Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, w
 
 
 @app.command("plan")
-def plan_command(
-    store: Store = Path("results"), only: Only = None, runs: Runs = None, ids: bool = False
-) -> None:
+def plan_command(store: Store = Path("results"), only: Only = None, runs: Runs = None, ids: bool = False) -> None:
     """List the runs with their state and their expected cost on this machine.
 
     Costs come from the runs done on this machine; a figure marked ~ is scaled from other networks.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import io
-import os
 import sys
 import textwrap
 import tokenize
@@ -316,7 +315,7 @@ def execute_chapter(name: str, values: Mapping[str, Any], output: Path, project:
         )
         _remove_paths(result)
     except PapermillExecutionError as error:
-        os.replace(result, failed)
+        result.replace(failed)
         raise ChapterError(
             f"chapter {name!r}: a cell failed with {error.ename}: {error.evalue or _last_stderr(failed)}\n"
             f"{textwrap.indent(error.source, '    ')}\nThe notebook as far as it came is {failed}"
@@ -324,7 +323,7 @@ def execute_chapter(name: str, values: Mapping[str, Any], output: Path, project:
     except (PapermillException, DeadKernelError, NoSuchKernel) as error:
         raise ChapterError(f"chapter {name!r} could not be executed: {error}") from error
     else:
-        os.replace(result, finished)
+        result.replace(finished)
     finally:
         source.unlink(missing_ok=True)
         result.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.errors import StoreError
+
+DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile)
+"""What reading a file raises in which bytes are missing or changed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,12 @@ class CheckpointFolder:
         self._pending: Future[None] | None = None
 
     def write(
-        self, epoch: int, book: dict[str, Any], state: Sequence[NDArray], kept: tuple[int, Sequence[NDArray]]
+        self,
+        epoch: int,
+        book: dict[str, Any],
+        state: Sequence[NDArray],
+        kept: tuple[int, Sequence[NDArray]],
+        patience: float = 0.0,
     ) -> None:
         """Write the state after `epoch` epochs; waits for the write before, and raises its error.
 
@@ -71,6 +79,9 @@ class CheckpointFolder:
             Variables; the arrays must not change afterwards.
         kept : (int, sequence of ndarray)
             The epoch whose weights are kept, and the weights.
+        patience : float
+            Wait so many seconds for the write to end: memory for the state is then free again
+            before it is needed for training.
 
         Raises
         ------
@@ -79,6 +90,7 @@ class CheckpointFolder:
         """
         self.wait()
         self._pending = self._writer.submit(self._write, epoch, book, list(state), kept[0], list(kept[1]))
+        wait([self._pending], timeout=patience)
 
     def wait(self) -> None:
         """Wait until everything is on disk."""
@@ -121,7 +133,7 @@ class CheckpointFolder:
                 state, book = _read_arrays(state_path)
                 kept, _ = _read_arrays(self.path / book["kept_file"])
                 return Checkpoint(book, state, kept), damaged
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            except DAMAGE as error:
                 aside = state_path.with_suffix(".damaged")
                 state_path.replace(aside)
                 damaged.append(f"{state_path} cannot be used ({error}); set aside as {aside.name}")
@@ -147,11 +159,16 @@ def _write_arrays(path: Path, arrays: list[NDArray], book: dict[str, Any]) -> No
     partial = path.with_suffix(".partial")
     named = {f"{index:04d}": array for index, array in enumerate(arrays)}
     with partial.open("wb") as stream:
-        np.savez(stream, book=np.array(json.dumps(book)), **named)  # type: ignore[arg-type]
+        text = json.dumps(book | {"n_arrays": len(arrays)})
+        np.savez(stream, book=np.array(text), **named)  # type: ignore[arg-type]
     partial.replace(path)
 
 
 def _read_arrays(path: Path) -> tuple[list[NDArray], dict[str, Any]]:
-    with np.load(path, allow_pickle=False) as archive:
+    # opened here: np.load leaves a file open that turns out to be no archive
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         book = json.loads(str(archive["book"]))
-        return [archive[name] for name in sorted(archive.files) if name != "book"], book
+        names = sorted(set(archive.files) - {"book"})
+        if len(names) != book.pop("n_arrays"):
+            raise ValueError("arrays are missing from it")
+        return [archive[name] for name in names], book

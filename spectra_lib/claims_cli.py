@@ -1,31 +1,28 @@
-"""The command that decides the paper's claims."""
+"""The command that decides the paper's claims; what it needs is imported when it runs."""
 
 from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spectra_lib.claims import Finding, Outcome, claim_rows, gather_evidence, judge, list_claims
-from spectra_lib.figures.tables import Table
-from spectra_lib.records import load_records
-
-app = typer.Typer(help="Decide the paper's claims from datasets and run records.")
+if TYPE_CHECKING:
+    from spectra_lib.claims import Finding
 
 WIDTH = 100
 
 
-@app.callback(invoke_without_command=True)
-def claims(
-    store: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
+def claims_command(
+    store: Annotated[Path, typer.Option(help="Folder of the run records.", file_okay=False)] = Path("results"),
     only: Annotated[list[int] | None, typer.Option(help="Number of a claim; may be given several times.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print one Markdown table.")] = False,
     rules: Annotated[str, typer.Option(help="Training protocol of the runs: paper or code.")] = "paper",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print one Markdown table.")] = False,
 ) -> None:
-    """Print each claim with its verdict, effect and the evidence used.
+    """Decide the paper's claims: verdict, effect and evidence of each.
 
     Examples:
 
@@ -35,11 +32,16 @@ def claims(
 
         spectra-lib claims --markdown
     """
-    list_claims(only or ())
+    from spectra_lib.claims import claim_rows, gather_evidence, judge, list_claims
+    from spectra_lib.figures.tables import Table
+    from spectra_lib.records import load_records
+
+    numbers = only or ()
+    list_claims(numbers)  # an unknown number shall fail at once
     evidence = gather_evidence(load_records(store), rules=rules)
     for reason in evidence.set_aside:
         typer.echo(f"not used, not sound: {reason}", err=True)
-    findings = judge(evidence, only or ())
+    findings = judge(evidence, numbers)
     if markdown:
         rows = claim_rows(findings).drop(columns="Why")
         typer.echo(Table("tab-claims", f"Claims of the paper: {summary(findings)}.", rows).markdown())
@@ -60,7 +62,7 @@ def as_text(finding: Finding) -> str:
     return "\n".join([head, *body, ""])
 
 
-def summary(findings: tuple[Finding, ...]) -> str:
+def summary(findings: Sequence[Finding]) -> str:
     """Count the verdicts.
 
     Examples
@@ -68,5 +70,7 @@ def summary(findings: tuple[Finding, ...]) -> str:
     >>> summary(())
     '0 claims: 0 supported, 0 contradicted, 0 undecided'
     """
+    from spectra_lib.claims import Outcome
+
     counted = Counter(finding.verdict.outcome for finding in findings)
     return f"{len(findings)} claims: " + ", ".join(f"{counted[outcome]} {outcome.value}" for outcome in Outcome)

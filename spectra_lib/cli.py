@@ -1,4 +1,4 @@
-"""The command line: ``spectra-lib datasets|models|train|records|campaign|book``.
+"""The command line: ``spectra-lib datasets|models|train|records|claims|campaign|book``.
 
 Exit codes: 0 done; 1 `records check` or a campaign found faults; 2 something the caller can mend, told
 in one message; 3 the time budget ended first and the same command goes on later. What a command
@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from spectra_lib import __version__
+from spectra_lib.claims_cli import claims_command
 from spectra_lib.errors import BudgetError, SpectraError
 from spectra_lib.specification import DatasetSpec, dataset_spec, list_datasets
 
@@ -327,6 +328,7 @@ def check_records_command(store: Store = Path("results")) -> None:
         raise typer.Exit(1)
 
 
+app.command("claims")(claims_command)
 _add_later("campaign", "spectra_lib.campaign_cli", "Plan, run and follow all training runs that the book rests on.")
 _add_later("book", "spectra_lib.book_cli", "Execute chapters and render the book.")
 

@@ -294,7 +294,7 @@ def nearest_of_best(
     for row in np.flatnonzero(n_best > 1):
         own = slice(found.offsets[row], found.offsets[row + 1])
         labels = found.labels[own][best[own]]
-        distances = [centres.distance(*observed.peaks(row), int(label)) for label in labels]
+        distances = [centres.distance(*observed.peaks(int(row)), int(label)) for label in labels]
         answers[row] = labels[np.argmin(distances)]
     impossible = np.flatnonzero(n_best == 0)
     answers[impossible], _ = centres.nearest(observed.take(impossible))

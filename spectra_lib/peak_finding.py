@@ -8,6 +8,7 @@ Gaussians of one width at whole points, and because there is no noise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,10 +83,15 @@ def _find(spectrum: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
     _, width, found = best
     positions = np.concatenate([p for p, _ in found])
     heights = np.concatenate([h for _, h in found])
-    # With a width not quite right, a weak peak between two strong ones can make up for it: try without.
-    while len(positions) > 1 and heights.min() < 0.01 * heights.max():
-        fewer = np.delete(positions, heights.argmin())
-        trial = _search(lambda width, fewer=fewer: _fit(spectrum, fewer, width)[1], 0.9995 * width, 1.0005 * width)
+    keep = heights > SMALLEST * heights.max()
+    positions, heights = positions[keep], heights[keep]
+    # With a width not quite right, a weak peak that merges with strong ones can make up for it: try without.
+    while len(positions) > 1:
+        weakest = heights.argmin()
+        fewer = np.delete(positions, weakest)
+        if np.abs(fewer - positions[weakest]).min() > 2 * _radius(width):
+            break
+        trial = _search(partial(_misfit, spectrum, fewer), 0.9995 * width, 1.0005 * width)
         trial_heights, misfit = _fit(spectrum, fewer, trial)
         if misfit > RESIDUAL:
             break
@@ -133,9 +139,7 @@ def _search(misfit: Callable[[float], float], low: float, high: float) -> float:
     return float(minimize_scalar(misfit, bounds=(low, high), method="bounded", options={"xatol": 1e-9}).x)
 
 
-def _explain(
-    spectrum: NDArray[np.float64], stretches: NDArray[np.int64], width: float
-) -> tuple[list[Peaks], float]:
+def _explain(spectrum: NDArray[np.float64], stretches: NDArray[np.int64], width: float) -> tuple[list[Peaks], float]:
     """Fit every stretch with peaks of one width; also gives the largest misfit."""
     found, worst = [], 0.0
     for begin, end in stretches:
@@ -156,6 +160,10 @@ def _explain(
         found.append((begin + positions, heights))
         worst = max(worst, misfit)
     return found, worst
+
+
+def _misfit(part: NDArray[np.float64], positions: NDArray[np.int64], width: float) -> float:
+    return _fit(part, positions, width)[1]
 
 
 def _radius(width: float) -> int:

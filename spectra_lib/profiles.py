@@ -114,7 +114,7 @@ _PROFILES = {
         challenge="laptop",
         models=("cnn2", "vgg"),
         seeds=(0,),
-        max_epochs=24,
+        max_epochs=16,
         store="_build/runs",
         trains=True,
     ),

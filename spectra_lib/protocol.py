@@ -120,6 +120,8 @@ class Progress(Value):
         (0, 2.0)
         """
         score = val_accuracy if rules.keep == "val_accuracy" else -val_loss
+        if math.isnan(score):
+            score = -math.inf
         kept = score > self.kept_score or self.kept_epoch < 0
         better = val_loss < self.best_loss - rules.min_gain
         plateau_wait = 0 if better else self.plateau_wait + 1

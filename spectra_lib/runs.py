@@ -43,7 +43,7 @@ class RunSpec(Value):
     Examples
     --------
     >>> RunSpec(dataset="challenge", model="cnn2", seed=0).run_id
-    'challenge-cnn2-linear-paper-s0-bd1cf8a7'
+    'challenge-cnn2-linear-paper-s0-05af9486'
     """
 
     dataset: str | DatasetSpec

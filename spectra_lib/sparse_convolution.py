@@ -91,7 +91,7 @@ def layer_reach(model: keras.Model) -> dict[str, Reach]:
     Examples
     --------
     >>> from spectra_lib.networks import build_model
-    >>> layer_reach(build_model("cnn2"))["max_pooling1d"]
+    >>> list(layer_reach(build_model("cnn2")).values())[2]  # after the first pool
     Reach(left=24, right=29, step=4)
     """
     found: dict[str, Reach] = {}
@@ -204,10 +204,10 @@ def cut_windows(split: Split, rows: Rows, plan: Plan) -> tuple[NDArray[np.int32]
     spectra = split.spectra(rows)
     radii = (TRUNCATE * peaks.widths + 0.5).astype(np.int64)
     arguments = (peaks.offsets, peaks.positions, radii, *_numbers(plan))
-    number = _walk(*arguments, np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
+    number = _walk(*arguments, np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))  # type: ignore[call-arg]
     lookup = np.empty((len(peaks), plan.n_features), np.int32)
     windows = np.zeros((math.ceil(number / ROW_MULTIPLE) * ROW_MULTIPLE, plan.width), np.float32)
-    _walk(*arguments, lookup, windows, spectra)
+    _walk(*arguments, lookup, windows, spectra)  # type: ignore[call-arg]
     return lookup, windows[..., None]
 
 
@@ -249,10 +249,7 @@ def _walk(  # type: ignore[no-untyped-def]
             while first <= last:
                 # Features whose field starts inside the window are right, unless it begins at the edge.
                 offset = min(max(first - first_inner, 0), last_offset)
-                if offset == last_offset:
-                    end = n_features
-                else:
-                    end = offset + (width - 1 - right) // step + 1
+                end = n_features if offset == last_offset else offset + (width - 1 - right) // step + 1
                 end = min(end, last + 1)
                 if fill:
                     start = offset * step

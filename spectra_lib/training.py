@@ -36,6 +36,10 @@ from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunSto
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
 
+CHECKPOINT_SHARE = 0.03
+"""Training waits for a checkpoint for this share of an epoch's time, which saves memory; a longer write goes
+on beside the next epoch."""
+
 WORTHWHILE_SAVING = 1.8
 """By default spectra are cut into windows if this divides the multiply-adds by at least so much."""
 
@@ -334,8 +338,13 @@ def _train(
                 )
             trainer.run_epoch()
             progress = trainer.progress
-            state = backend.get_state(trainer.variables)
-            folder.write(progress.epoch, trainer.book(), state, (progress.kept_epoch, trainer.kept))
+            folder.write(
+                progress.epoch,
+                trainer.book(),
+                backend.get_state(trainer.variables),
+                (progress.kept_epoch, trainer.kept),
+                patience=CHECKPOINT_SHARE * trainer.history["seconds"][-1],
+            )
             _show(bar, trainer)
             if on_epoch is not None:
                 on_epoch(progress)

@@ -22,7 +22,8 @@ from spectra_lib.claims.challenge import POOLING_OPTION
 from spectra_lib.claims.dataset import judge_generation
 from spectra_lib.claims.evidence import Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims_cli import app, as_text, summary
+from spectra_lib.claims_cli import as_text, summary
+from spectra_lib.cli import app
 from spectra_lib.dataset import Split, make_dataset
 from spectra_lib.dataset_statistics import coverage_of_test_peaks
 from spectra_lib.errors import SpectraError, UnknownNameError
@@ -713,7 +714,7 @@ def test_rows_and_text(nothing):
 
 
 def test_the_command_prints_a_table(tmp_path):
-    result = CliRunner().invoke(app, ["--store", str(tmp_path), "--only", "26", "--markdown"])
+    result = CliRunner().invoke(app, ["claims", "--store", str(tmp_path), "--only", "26", "--markdown"])
     assert result.exit_code == 0, result.output
     assert "| No. | Section | Claim | Verdict | Effect | n |" in result.output
     assert "| 26 | Results, Overlapping peak intensities |" in result.output

@@ -67,7 +67,7 @@ def make_or_none(spec: DatasetSpec):
     try:
         return make_dataset(spec)
     except SpecificationError as error:  # the only excuse: there are too few different classes
-        assert "same fingerprint" in str(error)
+        assert "same fingerprint" in str(error)  # noqa: PT017
         return None
 
 
@@ -195,7 +195,9 @@ def test_export_refuses_to_overwrite(tmp_path, suffix):
 
 
 def test_export_to_an_unknown_format(tmp_path):
-    with pytest.raises(SpectraError, match=r"cannot tell the format from 'smoke.csv'; end the file name in .npz or .h5"):
+    with pytest.raises(
+        SpectraError, match=r"cannot tell the format from 'smoke.csv'; end the file name in .npz or .h5"
+    ):
         export_dataset(make_dataset("smoke"), tmp_path / "smoke.csv")
 
 

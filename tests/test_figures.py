@@ -3,12 +3,12 @@
 import base64
 import re
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-matplotlib.use("agg")
+mpl.use("agg")
 
 import matplotlib.pyplot as plt
 

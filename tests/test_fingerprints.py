@@ -39,7 +39,9 @@ def test_benchmark_classes(benchmark, label, positions, heights):
 
 @pytest.mark.parametrize("name", ["benchmark", "challenge"])
 def test_all_published_classes(reference, name):
-    assert make_fingerprints(dataset_spec(name)) == DatasetSpec.from_file(reference / f"{name}_classes.json").fingerprints
+    assert (
+        make_fingerprints(dataset_spec(name)) == DatasetSpec.from_file(reference / f"{name}_classes.json").fingerprints
+    )
 
 
 def test_uniform_law_reaches_every_count():

@@ -244,7 +244,8 @@ def test_what_is_refused(name, arguments, message):
 @pytest.mark.parametrize("name", [name for name in list_models() if "resnet" not in name])
 def test_too_few_points(name):
     with pytest.raises(
-        SpecificationError, match=f"network '{name}' does not fit n_points=2: .*pools the spectrum to nothing.*raise n_poi"
+        SpecificationError,
+        match=f"network '{name}' does not fit n_points=2: .*pools the spectrum to nothing.*raise n_poi",
     ):
         build_model(name, n_points=2, n_classes=3)
 
@@ -261,7 +262,7 @@ def test_an_option_needs_a_default():
     with pytest.raises(SpecificationError, match="network 'fresh': option 'depth' needs a default"):
 
         @register_model("fresh", reference="", hidden_units=(), hidden_activation=None, dropout=0.0)
-        def fresh(x, *, depth):
+        def fresh(x, *, depth):  # noqa: ARG001
             return x
 
     assert "fresh" not in list_models()

@@ -96,7 +96,9 @@ def test_test_rule_of_the_challenging_set(challenge, pattern):
     assert (challenge.test.peaks.widths == 2.0).all()
 
 
-@pytest.mark.parametrize(("label", "shift", "change"), [(0, 30, 0.04), (8, 17, 0.04), (318, 17, 0.04), (164, 30, 0.025)])
+@pytest.mark.parametrize(
+    ("label", "shift", "change"), [(0, 30, 0.04), (8, 17, 0.04), (318, 17, 0.04), (164, 30, 0.025)]
+)
 def test_test_rule_of_the_benchmark(benchmark, label, shift, change):
     fingerprint = benchmark.fingerprints[label]
     signs = [(0, 0), (-1, 0), (1, 0), (0, 1), (-1, 1), (1, 1), (0, -1), (-1, -1), (1, -1)]

@@ -55,7 +55,9 @@ def test_degraded_spectra_depend_on_their_row_only_and_stay_normalised():
 
 def test_a_background_is_smooth_and_as_high_as_asked():
     test = make_dataset("challenge").test
-    raised = DegradedSplit(test.labels, test.peaks, test.n_points, background=0.2).spectra(slice(0, 20), dtype=np.float64)
+    raised = DegradedSplit(test.labels, test.peaks, test.n_points, background=0.2).spectra(
+        slice(0, 20), dtype=np.float64
+    )
     assert np.median(raised) > 0.02 and raised.min() >= 0
     empty = np.median(raised, axis=0)
     assert np.abs(np.diff(empty)).max() < 0.05

@@ -87,7 +87,7 @@ def test_no_windows_behind_batch_normalisation_or_dropout(challenge):
         model = logits_model(name, challenge)
         plan = plan_windows(model, challenge.train)
         if plan is not None:
-            before = [layer for layer in model.layers[: model.layers.index(model.get_layer(plan.cut)) + 1]]
+            before = model.layers[: model.layers.index(model.get_layer(plan.cut)) + 1]
             assert not any(isinstance(x, keras.layers.BatchNormalization | keras.layers.Dropout) for x in before)
             assert plan.saving < 1.3
 

@@ -22,13 +22,19 @@ def read(**fields) -> DatasetSpec:
         # each: what is wrong, and the field, value and remedy that the message must hold
         ({"fingerprints": [ONE, {"positions": [5000], "heights": [1.0]}]}, ("class 1", "5000", "raise n_points")),
         ({"fingerprints": [ONE, {"positions": [-3], "heights": [1.0]}]}, ("class 1", "-3", "0..4999", "move the peak")),
-        ({"fingerprints": [ONE, {"positions": [], "heights": []}]}, ("positions=()", "empty peak list", "at least one")),
+        (
+            {"fingerprints": [ONE, {"positions": [], "heights": []}]},
+            ("positions=()", "empty peak list", "at least one"),
+        ),
         ({"fingerprints": [ONE, {"positions": [1, 2], "heights": [1.0]}]}, ("2 positions", "1 heights", "one height")),
         ({"fingerprints": [ONE, {"positions": [9, 2], "heights": [1, 1]}]}, ("positions=(9, 2)", "sort the peaks")),
         ({"fingerprints": [ONE, {"positions": [9], "heights": [2.0]}]}, ("heights=(2.0,)", "divide them by")),
         ({"fingerprints": [ONE, {"positions": [9], "heights": [float("nan")]}]}, ("heights.0", "nan", "finite")),
         ({"fingerprints": [ONE, {"positions": [9], "heights": [0.0]}]}, ("heights.0", "0.0", "greater than 0")),
-        ({"fingerprints": [ONE, TWO, ONE], "n_classes": 3}, ("classes 0 and 2", "same fingerprint", "remove or change")),
+        (
+            {"fingerprints": [ONE, TWO, ONE], "n_classes": 3},
+            ("classes 0 and 2", "same fingerprint", "remove or change"),
+        ),
         ({"fingerprints": [ONE]}, ("1 fingerprints", "n_classes=2", "set n_classes")),
         ({"min_peaks": 11}, ("min_peaks=11", "above max_peaks=10", "lower it to at most 10")),
         ({"boundary": 2500}, ("boundary=2500", "no room", "n_points=5000", "below 2500")),
@@ -134,8 +140,16 @@ def test_published_layout(reference, name):
 
 
 PUBLISHED = {
-    **{"datapoints": 100, "classes": 1, "min_peaks": 2, "max_peaks": 10, "boundary": 5, "max_height": 100},
-    "spectra": {"0": {"peak_positions": [10], "peak_heights": [1.0]}, "1": {"peak_positions": [9], "peak_heights": [1]}},
+    "datapoints": 100,
+    "classes": 1,
+    "min_peaks": 2,
+    "max_peaks": 10,
+    "boundary": 5,
+    "max_height": 100,
+    "spectra": {
+        "0": {"peak_positions": [10], "peak_heights": [1.0]},
+        "1": {"peak_positions": [9], "peak_heights": [1]},
+    },
 }
 
 
@@ -153,7 +167,10 @@ def test_published_layout_by_hand():
     [
         ({"boundary": None}, "p.json: boundary: Input should be a valid integer"),
         ({"spectra": []}, "p.json: spectra: expected an object of classes by number"),
-        ({"spectra": {"0": {"peak_positions": [1]}}}, "spectra: expected class '0' with peak_positions and peak_heights"),
+        (
+            {"spectra": {"0": {"peak_positions": [1]}}},
+            "spectra: expected class '0' with peak_positions and peak_heights",
+        ),
         ({"spectra": {"1": {"peak_positions": [1], "peak_heights": [1]}}}, "number the classes 0..0"),
     ],
 )

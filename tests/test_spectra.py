@@ -105,4 +105,6 @@ def test_peak_outside_the_spectrum():
 @pytest.mark.parametrize("width", [0.3, 2.0, 5.0])
 def test_maximum_of_a_lone_peak(width):
     table = PeakTable.from_lists([[60]], [[1.0]], [width])
-    assert render(table, 121, normalize=False, dtype=np.float64).max() == pytest.approx(gaussian_maximum(width), abs=1e-14)
+    assert render(table, 121, normalize=False, dtype=np.float64).max() == pytest.approx(
+        gaussian_maximum(width), abs=1e-14
+    )

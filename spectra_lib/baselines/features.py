@@ -7,12 +7,16 @@ Broadening by about as much as peaks move makes neighbours of them, and leaves f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
 from spectra_lib.dataset import Dataset, Split
+
+SpectraRows: TypeAlias = "NDArray[np.float32] | scipy.sparse.csr_array"
+"""Spectra or features of them, shape (n_spectra, n), each row of unit length."""
 
 CHUNK = 256
 """Spectra rendered at a time; also rows of a block of distances."""
@@ -95,7 +99,7 @@ def choose_width(dataset: Dataset) -> float:
     return WIDTHS[int(np.argmin(errors))] * shift
 
 
-def most_similar(references: NDArray | scipy.sparse.csr_array, queries: NDArray | scipy.sparse.csr_array) -> NDArray:
+def most_similar(references: SpectraRows, queries: SpectraRows) -> NDArray[np.int64]:
     """Find the reference with the largest scalar product for each query, block by block.
 
     Parameters
@@ -113,14 +117,15 @@ def most_similar(references: NDArray | scipy.sparse.csr_array, queries: NDArray 
     >>> most_similar(np.eye(3), np.array([[0.6, 0.0, 0.8]]))
     array([2])
     """
-    transposed = references.T.tocsr() if scipy.sparse.issparse(references) else references.T
+    transposed = references.T
     found = []
     for start in range(0, queries.shape[0], CHUNK):
         products = queries[start : start + CHUNK] @ transposed
-        found.append((products.toarray() if scipy.sparse.issparse(products) else products).argmax(axis=1))
+        dense = products.toarray() if isinstance(products, scipy.sparse.csr_array) else products
+        found.append(dense.argmax(axis=1))
     return np.concatenate(found)
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, 1)  # a spectrum whose peaks have all vanished stays zero
+    return np.divide(rows, np.where(length > 0, length, 1), dtype=np.float32)  # a spectrum without peaks stays zero

@@ -13,15 +13,12 @@ from spectra_lib.errors import SpecificationError, UnknownNameError
 
 
 class Baseline(Protocol):
-    """A fitted classifier of spectra.
+    """A fitted classifier of spectra."""
 
-    Attributes
-    ----------
-    settings : mapping
-        What was chosen or found in fitting, as plain values.
-    """
-
-    settings: Mapping[str, float | int | str]
+    @property
+    def settings(self) -> Mapping[str, float | int | str]:
+        """What was chosen or found in fitting, as plain values."""
+        ...
 
     def predict(self, split: Split) -> NDArray[np.int64]:
         """Give the class of each spectrum, shape (n_spectra,); labels and peak table are not looked at."""

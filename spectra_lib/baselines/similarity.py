@@ -6,22 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 
-from spectra_lib.baselines.features import Features, choose_width, most_similar, sparse_spectra
+from spectra_lib.baselines.features import Features, SpectraRows, choose_width, most_similar, sparse_spectra
 from spectra_lib.baselines.registry import register_baseline
 from spectra_lib.dataset import Dataset, Split
-
-Rows = NDArray[np.float32] | scipy.sparse.csr_array
 
 
 @dataclass(frozen=True)
 class MostSimilar:
     """Answers the class of the most similar reference (largest cosine of the angle between spectra)."""
 
-    describe: Callable[[Split], Rows]
-    references: Rows
+    describe: Callable[[Split], SpectraRows]
+    references: SpectraRows
     labels: NDArray[np.int64]
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
 
@@ -43,7 +40,6 @@ class MostSimilar:
 
     def probabilities(self, split: Split) -> None:
         """A similarity is no probability."""
-        return None
 
 
 @register_baseline("cosine")

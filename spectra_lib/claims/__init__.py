@@ -103,8 +103,8 @@ def rule_rows(claims: Sequence[Claim]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> rule_rows(list_claims([6])).iloc[0].tolist()[:2]
-    [6, 'test errors of every run']
+    >>> rule_rows(list_claims([6]))["Decided by"].tolist()
+    ['test errors of every run']
     """
     import pandas as pd
 

@@ -31,7 +31,7 @@ from spectra_lib.claims.verdict import Outcome, Verdict
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import peaks_of
 from spectra_lib.probes import GRID_SIZE, decisive_peaks, occlusion
-from spectra_lib.records import RunRecord
+from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.specification import Fingerprint, Variation
 
 CAUSES = "Results, Misclassification causes"
@@ -271,8 +271,9 @@ def largest_peak_weighs_most(evidence: Evidence) -> Verdict:
     highest = np.array([int(np.argmax(f.heights)) for f in evidence.general.fingerprints])
     largest = highest[split.labels] == missing
     compared = []
+    groups = {model: RunRecords(tuple(r for r in g if "occlusion" in r.probes)) for model, g in groups.items()}
     for model, group in groups.items():
-        changed = [np.array(r.probes["occlusion"].labels) != split.labels for r in group if "occlusion" in r.probes]
+        changed = [np.array(record.probes["occlusion"].labels) != split.labels for record in group]
         if len(changed) >= SEEDS:
             gaps = [100 * float(c[largest].mean() - c[~largest].mean()) for c in changed]
             compared.append(mean_above_zero(model, gaps))
@@ -297,7 +298,8 @@ def six_more_minor_pairs(evidence: Evidence) -> Verdict:
     outcome = Outcome.SUPPORTED if len(minor) >= MORE_PAIRS else too_few
     listed = ", ".join(f"{a}/{b}" for a, b in minor[:8]) + (" …" if len(minor) > 8 else "")
     sentence = (
-        f"{n} runs confuse {len(minor)} further pairs that a minor peak tells apart{': ' + listed if minor else ''}."
+        f"Further pairs that a minor peak tells apart and that are confused in some of {n} runs: {len(minor)}"
+        f"{' (' + listed + ')' if minor else ''}."
     )
     sentence += f" Waits for runs: {short}." if outcome is Outcome.UNDECIDED else ""
     return Verdict(outcome, float(len(minor)), meaning, n, needed, "runs", sentence)
@@ -462,7 +464,7 @@ def regions_differ(evidence: Evidence) -> Verdict:
     name = next(
         (f"map-{a}-{b}" for a, b in (INTENSITY_PAIR, INTENSITY_PAIR[::-1]) if _probed(groups, f"map-{a}-{b}")), ""
     )
-    groups = {model: type(g)(tuple(r for r in g if name in r.probes)) for model, g in groups.items()}
+    groups = {model: RunRecords(tuple(r for r in g if name in r.probes)) for model, g in groups.items()}
     shares = {
         model: [explained_by_axes(np.array(r.probes[name].labels) == INTENSITY_PAIR[0]) for r in group]
         for model, group in groups.items()

@@ -20,6 +20,9 @@ ALL_SEEDS = 5
 
 CONFIDENCE = 0.95
 
+LISTED = 3
+"""Comparisons that a sentence names at most."""
+
 Groups = Mapping[str, RunRecords]
 Value = Callable[[RunRecord], float]
 
@@ -34,14 +37,31 @@ class Comparison:
         What is compared.
     difference : float
         The effect; positive if it is as claimed.
-    low, high : float
-        Its 95 % interval.
+    error : float
+        Its standard error.
+    freedom : float
+        Degrees of freedom of the error.
     """
 
     name: str
     difference: float
-    low: float
-    high: float
+    error: float
+    freedom: float
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Student's interval of the effect."""
+        reach = float(stats.t.ppf(0.5 + confidence / 2, self.freedom) * self.error)
+        return self.difference - reach, self.difference + reach
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval."""
+        return self.interval()[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.interval()[1]
 
     @property
     def text(self) -> str:
@@ -63,7 +83,7 @@ def compare(name: str, larger: Sequence[float], smaller: Sequence[float]) -> Com
     parts = [group.var(ddof=1) / len(group) for group in (first, second)]
     weights = sum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
     freedom = sum(parts) ** 2 / weights if weights else 1.0
-    return _with_interval(name, float(first.mean() - second.mean()), math.sqrt(sum(parts)), freedom)
+    return Comparison(name, float(first.mean() - second.mean()), math.sqrt(sum(parts)), freedom)
 
 
 def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
@@ -75,12 +95,7 @@ def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
     'gain 2 (-0.484 to 4.48)'
     """
     data = np.asarray(values, dtype=float)
-    return _with_interval(name, float(data.mean()), data.std(ddof=1) / math.sqrt(len(data)), len(data) - 1)
-
-
-def _with_interval(name: str, difference: float, error: float, freedom: float) -> Comparison:
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * error)
-    return Comparison(name, difference, difference - reach, difference + reach)
+    return Comparison(name, float(data.mean()), float(data.std(ddof=1)) / math.sqrt(len(data)), len(data) - 1)
 
 
 def compare_groups(
@@ -153,9 +168,9 @@ def conclude(
 ) -> Verdict:
     """Decide a claim that all comparisons must bear out.
 
-    One whose whole interval lies below zero contradicts it, whatever is missing. All of whose
-    intervals lie above zero support it once no group lacks runs. No correction for their number is
-    needed for support, since every single one must hold.
+    One whose whole interval lies below zero contradicts it, whatever is missing; as any of them may,
+    that interval is widened for their number (Bonferroni). All of them having intervals above zero
+    support it once no group lacks runs; as each of them must, that needs no correction.
 
     Parameters
     ----------
@@ -178,7 +193,8 @@ def conclude(
         return Verdict(outcome, effect, meaning, n, needed, "runs", f"{sentence} {remark}".strip(), interval)
 
     weakest = min(comparisons, key=lambda c: c.low, default=None)
-    against = [c for c in comparisons if c.high < 0]
+    strict = 1 - (1 - CONFIDENCE) / max(len(comparisons), 1)
+    against = [c for c in comparisons if c.interval(strict)[1] < 0]
     if against:
         worst = min(against, key=lambda c: c.high)
         others = f"; so do {len(against) - 1} further of {len(comparisons)} comparisons" if len(against) > 1 else ""
@@ -188,8 +204,10 @@ def conclude(
     if weakest.low > 0:
         number = "The one comparison bears" if len(comparisons) == 1 else f"All {len(comparisons)} comparisons bear"
         return verdict(Outcome.SUPPORTED, weakest, f"{number} it out, least clearly {weakest.text} {meaning}.")
-    open_ = "; ".join(c.text for c in comparisons if c.low <= 0)
-    return verdict(Outcome.UNDECIDED, weakest, f"The seeds do not settle {open_} {meaning}.")
+    open_ = sorted((c for c in comparisons if c.low <= 0), key=lambda c: c.low)
+    listed = "; ".join(c.text for c in open_[:LISTED])
+    sentence = f"The seeds do not settle {len(open_)} of {len(comparisons)} comparisons: {listed} {meaning}"
+    return verdict(Outcome.UNDECIDED, weakest, f"{sentence}{'.' if len(open_) <= LISTED else ', and so on.'}")
 
 
 def conclude_for_every_run(

@@ -115,7 +115,7 @@ def draw_costs(axes: Axes, descriptions: Sequence[ModelDescription]) -> None:
         own = look(d.name)
         x, y = d.multiply_adds / 1e6, d.parameters / 1e6
         axes.plot(x, y, own.marker, color=own.color, markersize=9, markeredgecolor=INK, markeredgewidth=0.6)
-        axes.annotate(own.label, (x, y), (8, 0), textcoords="offset points", va="center")
+        axes.annotate(own.label, (x, y), (0, 8), textcoords="offset points", ha="center")
     axes.set(
         xscale="log",
         yscale="log",

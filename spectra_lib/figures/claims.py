@@ -44,7 +44,7 @@ def draw_verdicts(axes: Axes, findings: Sequence[Finding]) -> None:
         for number in own:
             axes.annotate(str(number), places[number], ha="center", va="center", color=ink, fontsize=10)
     for row, title in enumerate(GROUPS.values()):
-        axes.text(-0.45, row - 0.52, title, va="center", color=INK, fontsize=11)
+        axes.text(-0.45, row - 0.42, title, va="center", color=INK, fontsize=11)
     axes.set_axis_off()
     axes.set_xlim(-0.6, max(max(map(len, rows.values())), 10) - 0.4)
     axes.set_ylim(len(GROUPS) - 0.6, -0.8)

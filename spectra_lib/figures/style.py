@@ -105,7 +105,7 @@ def use_in_notebook() -> None:
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     mpl.rcParams.update(dict(RC))
-    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
 
 
 def new_figure(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:

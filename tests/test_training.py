@@ -1,0 +1,257 @@
+"""A run gives the same record whatever happens on the way, or says clearly why it gives none."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectra_lib import checkpoints
+from spectra_lib.dataset import make_dataset
+from spectra_lib.errors import BudgetError, SpectraError, StoreError
+from spectra_lib.records import BusyError, RunStore
+from spectra_lib.runs import RunSpec
+from spectra_lib.training import SpectraBatches, epoch_order, train
+
+# Dropout in the dense layers, a plateau within reach, and seconds of work.
+FIELDS = {"dataset": "smoke", "model": "cnn2", "seed": 3, "max_epochs": 4, "options": {"hidden_units": [16]}}
+SPEC = RunSpec(**FIELDS)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The run done in one go."""
+    return train(SPEC, tmp_path_factory.mktemp("undisturbed"), quiet=True)
+
+
+def train_in_own_process(store: Path, before: str = "", backend: str = "tensorflow") -> subprocess.CompletedProcess:
+    """Do the run in a fresh process, with some Python before it; the process may be killed on the way."""
+    script = (
+        "import json, os, signal, sys\n"
+        "from spectra_lib import checkpoints, records, training\n"
+        "from spectra_lib.runs import RunSpec\n"
+        "def die(*_):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "on_epoch = None\n"
+        f"{before}\n"
+        "training.train(RunSpec(**json.loads(sys.argv[1])), sys.argv[2], quiet=True, on_epoch=on_epoch)\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script, json.dumps(FIELDS), str(store)],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_same_run_twice_gives_the_same_weights(undisturbed, tmp_path):
+    again = train(SPEC, tmp_path, quiet=True)
+    assert again.weights_sha256 == undisturbed.weights_sha256
+    assert again.result() == undisturbed.result()
+
+
+def test_another_seed_gives_other_weights(undisturbed, tmp_path):
+    other = train(RunSpec(**FIELDS | {"seed": 4}), tmp_path, quiet=True)
+    assert other.weights_sha256 != undisturbed.weights_sha256
+    assert other.history.loss != undisturbed.history.loss
+
+
+def test_the_record_is_sound_and_complete(undisturbed):
+    dataset = make_dataset("smoke")
+    assert undisturbed.faults(dataset) == []
+    assert undisturbed.reevaluation_gap <= 1e-6
+    assert len(undisturbed.history) == 4 and undisturbed.ended == "max_epochs"
+    assert undisturbed.train.n == len(dataset.train)
+    assert set(undisturbed.probes) == {"occlusion", "noise", "background"}
+    (session,) = undisturbed.sessions
+    assert session.backend == "tensorflow" and session.versions["keras"] and session.device
+    assert undisturbed.peak_memory_bytes > 1e8
+
+
+AFTER_EPOCH_2 = "on_epoch = lambda progress: die() if progress.epoch == 2 else None"
+WHILE_WRITING_A_CHECKPOINT = """
+def half_written(path, arrays, book, write=checkpoints._write_arrays):
+    if path.name == "state-0003.npz":
+        path.with_suffix(".partial").write_bytes(b"half")
+        die()
+    write(path, arrays, book)
+checkpoints._write_arrays = half_written
+"""
+BETWEEN_KEPT_WEIGHTS_AND_STATE = """
+def interrupted(path, arrays, book, write=checkpoints._write_arrays):
+    if path.name == "state-0001.npz":
+        die()
+    write(path, arrays, book)
+checkpoints._write_arrays = interrupted
+"""
+WHILE_WRITING_THE_RECORD = "os.fsync = die"  # nothing but the record is synced
+
+
+@pytest.mark.parametrize(
+    ("moment", "epochs_left_of"),
+    [
+        (AFTER_EPOCH_2, (1, 2)),
+        (WHILE_WRITING_A_CHECKPOINT, (2, 2)),
+        (BETWEEN_KEPT_WEIGHTS_AND_STATE, (0, 0)),
+        (WHILE_WRITING_THE_RECORD, (4, 4)),
+    ],
+    ids=["after an epoch", "while writing a checkpoint", "between its files", "while writing the record"],
+)
+def test_killed_and_started_again_it_ends_in_the_same_record(moment, epochs_left_of, undisturbed, tmp_path):
+    killed = train_in_own_process(tmp_path, moment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert RunStore(tmp_path).load(SPEC) is None
+    record = train(SPEC, tmp_path, quiet=True)
+    assert record.result() == undisturbed.result()
+    first, last = epochs_left_of
+    assert first <= record.sessions[-1].first_epoch <= last
+    assert not RunStore(tmp_path).work_path(SPEC).exists()
+
+
+def test_a_deadline_stops_between_epochs_and_the_run_goes_on_later(undisturbed, tmp_path):
+    with pytest.raises(BudgetError, match="start it again"):
+        train(SPEC, tmp_path, deadline=time.monotonic() - 1, quiet=True)
+    ends: list[float] = []
+
+    def stop_after_two(progress):
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(SPEC, tmp_path, quiet=True, on_epoch=stop_after_two)
+    record = train(SPEC, tmp_path, quiet=True, on_epoch=lambda progress: ends.append(progress.epoch))
+    assert ends == [3, 4]
+    assert record.result() == undisturbed.result()
+
+
+def test_a_truncated_checkpoint_is_named_and_an_older_or_new_start_used(undisturbed, tmp_path):
+    killed = train_in_own_process(tmp_path, AFTER_EPOCH_2)
+    assert killed.returncode == -signal.SIGKILL
+    (state,) = RunStore(tmp_path).work_path(SPEC).glob("state-*.npz")
+    content = state.read_bytes()
+    state.write_bytes(content[: len(content) // 2])
+    with pytest.warns(UserWarning, match=rf"{state.name} cannot be used"):
+        record = train(SPEC, tmp_path, quiet=True)
+    assert record.result() == undisturbed.result()
+
+
+def test_a_checkpoint_with_a_changed_byte_is_not_used(undisturbed, tmp_path):
+    assert train_in_own_process(tmp_path, AFTER_EPOCH_2).returncode == -signal.SIGKILL
+    (state,) = RunStore(tmp_path).work_path(SPEC).glob("state-*.npz")
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1
+    state.write_bytes(bytes(content))
+    with pytest.warns(UserWarning, match="cannot be used"):
+        record = train(SPEC, tmp_path, quiet=True)
+    assert record.result() == undisturbed.result()
+
+
+def test_a_truncated_record_is_set_aside_and_the_run_done_again(undisturbed, tmp_path):
+    store = RunStore(tmp_path)
+    path = store.save(undisturbed)
+    path.write_text(path.read_text()[:500])
+    with pytest.warns(UserWarning, match=path.name):
+        record = train(SPEC, store, quiet=True)
+    assert record.result() == undisturbed.result()
+    assert len(list((tmp_path / ".work" / "set_aside").iterdir())) == 1
+
+
+def test_a_full_disk_ends_with_a_clear_error_and_the_store_is_whole(undisturbed, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.np, "savez", full)
+        with pytest.raises(StoreError, match=r"checkpoint of epoch 1 .*No space left on device; free some space"):
+            train(SPEC, tmp_path, quiet=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("spectra_lib.records.os.fsync", full)
+        with pytest.raises(StoreError, match="cannot write the record"):
+            train(SPEC, tmp_path, quiet=True)
+    assert not list(tmp_path.glob("smoke/*"))
+    record = train(SPEC, tmp_path, quiet=True)
+    assert record.sessions[-1].first_epoch == 4  # all epochs were safe
+    assert record.result() == undisturbed.result()
+
+
+def test_a_run_in_other_hands_is_refused(tmp_path):
+    store = RunStore(tmp_path)
+    with store.lock(SPEC), pytest.raises(BusyError, match="another process"):
+        train(SPEC, store, quiet=True)
+
+
+def test_two_processes_do_a_run_once(undisturbed, tmp_path):
+    script = (
+        "import json, sys\n"
+        "from spectra_lib.records import BusyError\n"
+        "from spectra_lib.runs import RunSpec\n"
+        "from spectra_lib.training import train\n"
+        "try:\n"
+        "    print(len(train(RunSpec(**json.loads(sys.argv[1])), sys.argv[2], quiet=True).sessions))\n"
+        "except BusyError:\n"
+        "    print('busy')\n"
+    )
+    command = [sys.executable, "-c", script, json.dumps(FIELDS), str(tmp_path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(process.communicate()[0].strip() for process in both)
+    assert said in (["1", "busy"], ["1", "1"])  # the second found it busy, or came when it was done
+    assert RunStore(tmp_path).load(SPEC).result() == undisturbed.result()
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    assert train_in_own_process(tmp_path, AFTER_EPOCH_2).returncode == -signal.SIGKILL
+    work = RunStore(tmp_path).work_path(SPEC)
+    other = RunSpec(**FIELDS | {"seed": 5})
+    RunStore(tmp_path).work_path(other).parent.mkdir(exist_ok=True)
+    work.rename(RunStore(tmp_path).work_path(other))
+    with pytest.raises(StoreError, match="checkpoint of another run"):
+        train(other, tmp_path, quiet=True)
+
+
+def test_jax_trains_the_same_specification(undisturbed, tmp_path):
+    done = train_in_own_process(tmp_path, backend="jax")
+    assert done.returncode == 0, done.stderr
+    record = RunStore(tmp_path).load(SPEC)
+    assert record.sessions[0].backend == "jax" and record.faults(make_dataset("smoke")) == []
+    # the same initial weights and order; the masks of dropout differ between backends
+    assert record.history.val_loss[0] == pytest.approx(undisturbed.history.val_loss[0], rel=0.1)
+    assert record.history.loss[-1] < record.history.loss[0]
+
+
+def test_an_unknown_way_of_execution_is_refused(tmp_path):
+    with pytest.raises(SpectraError, match="expected 'auto' or one of graph, xla, windows"):
+        train(SPEC, tmp_path, execution="fast", quiet=True)
+
+
+def test_mixed_precision_is_part_of_the_run(tmp_path):
+    spec = RunSpec(**FIELDS | {"precision": "mixed_bfloat16", "max_epochs": 1})
+    assert spec.digest != RunSpec(**FIELDS | {"max_epochs": 1}).digest
+    assert train(spec, tmp_path, quiet=True).faults(make_dataset("smoke")) == []
+
+
+def test_every_epoch_sees_every_spectrum_once():
+    split = make_dataset("smoke").train
+    batches = SpectraBatches(split, epoch_order(0, 0, len(split)), 10)
+    seen = np.concatenate([batches[k][0][..., 0] for k in range(len(batches))])
+    assert len(batches) == 5 and seen.shape == (48, 256)
+    np.testing.assert_array_equal(np.sort(seen, axis=0), np.sort(split.spectra(), axis=0))
+
+
+def test_the_reported_progress_goes_to_a_log_file_as_lines(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "spectra_lib", "train", "--dataset", "smoke", "--model", "vgg"),
+            *("--max-epochs", "2", "--store", str(tmp_path)),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "2/2 epochs" in done.stderr and "val_loss" in done.stderr and "\r" not in done.stderr
