@@ -48,7 +48,9 @@ lock: $(READY)  ## Resolve all dependencies anew into requirements.lock
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-find-links \
 	    --no-emit-index-url --no-emit-trusted-host -o requirements.lock pyproject.toml
-	sed -i '1i # Made by make lock from pyproject.toml. Every environment is installed with these versions:\n# pip install -c requirements.lock .' requirements.lock
+	sed -i -e '/^spectra-lib @/d' \
+	    -e '1i # Made by make lock from pyproject.toml. Every environment is installed with these versions:' \
+	    -e '1i # pip install -c requirements.lock .' requirements.lock
 
 clean:  ## Delete everything that the commands made, but for .venv, records and checkpoints
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .snakemake

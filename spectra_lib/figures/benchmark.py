@@ -208,8 +208,9 @@ def comparison_rows(models: Sequence[str], published: pd.Series, ours: pd.Series
         row: list[object] = [look(model).label]
         for values in (published, ours):
             own = values[values.index == model]
-            # No-break space and word joiner: a range is not broken over lines.
-            text = f"{own.mean():.1f}\u00a0({own.min():g}–\u2060{own.max():g})" if len(own) else "–"
+            text = "–" if own.empty else f"{own.mean():.1f}"
+            if len(own) > 1:  # no-break space and word joiner: a range is not broken over lines
+                text += f"\u00a0({own.min():g}–\u2060{own.max():g})"
             row += [text, len(own)]
         rows.append(row)
     return pd.DataFrame(rows, columns=["Network", "Published", "Runs", "Ours", "Our runs"])
