@@ -4,13 +4,40 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_chapters import PARAMETERS, write_chapter
 
 from spectra_lib.book import BookError, assemble, book_chapters, build_book, render_book
 from spectra_lib.chapters import ChapterError
 from spectra_lib.errors import UnknownNameError
 
 PROJECT = Path(__file__).parents[1]
+
+CHAPTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# A chapter
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+label: int = 3
+```
+
+Twice the label is {glue:text}`twice`.
+
+```{code-cell} ipython3
+from myst_nb import glue
+
+glue("twice", str(2 * label), display=False)
+```
+"""
 
 TOC = """format: jb-book
 root: notebooks/trial
@@ -28,11 +55,8 @@ def project(tmp_path):
     (tmp_path / "_toc.yml").write_text(TOC)
     (tmp_path / "book" / "chapters.yml").write_text("trial:\n  label: 8\n")
     (tmp_path / "book" / "page.md").write_text("# A page\n\nBack to {doc}`../notebooks/trial`.\n")
-    write_chapter(
-        tmp_path,
-        "from myst_nb import glue\nglue('twice', str(2 * label), display=False)",
-        PARAMETERS + "\nTwice the label is {glue:text}`twice`.\n",
-    )
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "trial.md").write_text(CHAPTER)
     return tmp_path
 
 
@@ -47,8 +71,9 @@ def test_builds_with_the_books_parameters(project):
 
 
 def test_a_failing_chapter_fails_the_book_and_is_named(project):
-    write_chapter(project, "raise ValueError('no such luck')")
-    write_chapter(project, "1 / 0", name="other")
+    last_line = 'glue("twice", str(2 * label), display=False)'
+    for name, code in (("trial", "raise ValueError('no such luck')"), ("other", "1 / 0")):
+        (project / "notebooks" / f"{name}.md").write_text(CHAPTER.replace(last_line, code))
     (project / "book" / "chapters.yml").write_text("trial: {}\nother: {}\n")
     with pytest.raises(ChapterError) as caught:
         build_book(project, lambda line: None)
