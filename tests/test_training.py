@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,9 +132,16 @@ def test_a_deadline_stops_between_epochs_and_the_run_goes_on_later(undisturbed, 
     assert record.result() == undisturbed.result()
 
 
-def test_a_truncated_checkpoint_is_named_and_an_older_or_new_start_used(undisturbed, tmp_path):
-    killed = train_in_own_process(tmp_path, AFTER_EPOCH_2)
-    assert killed.returncode == -signal.SIGKILL
+@pytest.fixture(scope="module")
+def killed_store(tmp_path_factory):
+    """A store with the checkpoints of a run that was killed; copied by each test that needs one."""
+    folder = tmp_path_factory.mktemp("killed")
+    assert train_in_own_process(folder, AFTER_EPOCH_2).returncode == -signal.SIGKILL
+    return folder
+
+
+def test_a_truncated_checkpoint_is_named_and_an_older_or_new_start_used(undisturbed, killed_store, tmp_path):
+    shutil.copytree(killed_store, tmp_path, dirs_exist_ok=True)
     (state,) = RunStore(tmp_path).work_path(SPEC).glob("state-*.npz")
     content = state.read_bytes()
     state.write_bytes(content[: len(content) // 2])
@@ -142,8 +150,8 @@ def test_a_truncated_checkpoint_is_named_and_an_older_or_new_start_used(undistur
     assert record.result() == undisturbed.result()
 
 
-def test_a_checkpoint_with_a_changed_byte_is_not_used(undisturbed, tmp_path):
-    assert train_in_own_process(tmp_path, AFTER_EPOCH_2).returncode == -signal.SIGKILL
+def test_a_checkpoint_with_a_changed_byte_is_not_used(undisturbed, killed_store, tmp_path):
+    shutil.copytree(killed_store, tmp_path, dirs_exist_ok=True)
     (state,) = RunStore(tmp_path).work_path(SPEC).glob("state-*.npz")
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 1
@@ -205,8 +213,8 @@ def test_two_processes_do_a_run_once(undisturbed, tmp_path):
     assert RunStore(tmp_path).load(SPEC).result() == undisturbed.result()
 
 
-def test_a_checkpoint_of_other_data_is_refused(tmp_path):
-    assert train_in_own_process(tmp_path, AFTER_EPOCH_2).returncode == -signal.SIGKILL
+def test_a_checkpoint_of_other_data_is_refused(killed_store, tmp_path):
+    shutil.copytree(killed_store, tmp_path, dirs_exist_ok=True)
     work = RunStore(tmp_path).work_path(SPEC)
     other = RunSpec(**FIELDS | {"seed": 5})
     RunStore(tmp_path).work_path(other).parent.mkdir(exist_ok=True)

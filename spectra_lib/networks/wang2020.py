@@ -1,6 +1,6 @@
 """A VGG-like network for metal-organic frameworks in powder X-ray diffraction.
 
-Wang, Xie, Liu, Chen & Gong, J. Chem. Inf. Model. 60, 2004 (2020), doi:10.1021/acs.jcim.0c00020.
+Wang, Xie, Li, Deng, Zhao, Xin & Lin, J. Chem. Inf. Model. 60, 2004 (2020), doi:10.1021/acs.jcim.0c00020.
 """
 
 from __future__ import annotations
