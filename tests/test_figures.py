@@ -108,6 +108,28 @@ def test_activations_are_kept_apart():
     assert labels == ["linear, published", "ReLU, published", "no hidden layers, ours"]
 
 
+def test_accuracies_of_published_runs_and_ours_share_a_row():
+    theirs = published_runs().assign(test_accuracy=lambda runs: 1 - runs.test_errors / 4500)
+    columns = ("running_train_accuracy", "train_accuracy", "validation_accuracy", "test_accuracy")
+    ours = pd.DataFrame({"model": ["cnn2", "cnn2"], "seed": [1, 7], **{name: [0.5, 0.25] for name in columns}})
+    rows = benchmark.accuracy_rows(["cnn2", "vgg"], theirs, ours)
+    assert rows.Seed.tolist() == [0, 1, 2, 3, 4, 7, 0, 1, 2, 3, 4]
+    assert rows["Test, published"].tolist()[:2] == ["99.24", "99.13"]
+    assert rows["Test, ours"].tolist()[:3] == ["–", "50.00", "–"]
+    assert rows.iloc[5].tolist() == ["CNN2", 7, "–", "25.00", "25.00", "–", "25.00", "–", "25.00"]
+
+
+def test_costs_are_drawn_for_networks_with_runs():
+    figure, panels = style.new_figure(3, columns=2)
+    theirs = pd.Series([30, 40, 10], index=["cnn2", "cnn2", "cnn6"])
+    weights, minutes = pd.Series({"cnn2": 19.0, "cnn6": 20.0}), pd.Series({"cnn2": 5.0})
+    costs = {"Weights": (weights, weights), "Minutes": (minutes, minutes)}
+    benchmark.draw_costs(panels, ["cnn2", "cnn6"], costs, theirs, theirs[:0])
+    points = [[tuple(line.get_xydata()[0]) for line in axes.lines if len(line.get_xdata()) == 1] for axes in panels]
+    assert points == [[(19.0, 35.0), (20.0, 10.0)], [(5.0, 35.0)]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CNN2", "CNN6"]
+
+
 def test_receptive_fields_are_labelled():
     _, (axes,) = style.new_figure(3)
     networks = [describe_model(name) for name in ("cnn2", "cnn_bn")]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import softmax
 
 from spectra_lib.campaign import PUBLISHED
@@ -28,19 +26,23 @@ from spectra_lib.claims.comparison import (
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import Outcome, Verdict
+from spectra_lib.confusions import (
+    Cause,
+    cause_of_pair,
+    decisive_peak,
+    fewest_on_the_wrong_side,
+    nearest_training_spectra,
+)
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import peaks_of
-from spectra_lib.probes import GRID_SIZE, decisive_peaks, occlusion
+from spectra_lib.probe_answers import explained_by_axes
+from spectra_lib.probes import occlusion
 from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.specification import Fingerprint, Variation
 
 CAUSES = "Results, Misclassification causes"
 MINOR_PEAKS = "Results, Overlooking minor peaks"
 POSITIONS = "Results, Overlapping peak positions"
 INTENSITIES = "Results, Overlapping peak intensities"
-
-MINOR = 0.25
-"""A peak below this fraction of the highest one is minor."""
 
 FEW_PEAKS = 4
 MORE_PAIRS = 6
@@ -60,70 +62,6 @@ HIDDEN_LAYERS: Mapping[str, tuple[int, ...]] = {
 
 FEATURES_USED = 32
 """Features that are not zero in the numerical check: those that are add nothing to any product."""
-
-
-class Cause(StrEnum):
-    """Why two classes are alike."""
-
-    MINOR = "minor peak"
-    POSITION = "overlapping positions"
-    INTENSITY = "overlapping intensities"
-
-
-def cause_of_confusion(first: Fingerprint, second: Fingerprint, law: Variation) -> Cause | None:
-    """Attribute the likeness of two classes to one of the paper's three causes.
-
-    A peak without a partner in the other class within the reach of the variation makes the cause a
-    minor peak if all such peaks are minor, and no cause at all if one is not. Otherwise heights that
-    differ by more than the variation allows leave the intensities to tell the classes apart, or a
-    minor peak if the heights are minor; and of positions and heights that both overlap, the one
-    counts that differs more in units of the variation.
-
-    Parameters
-    ----------
-    first, second : Fingerprint
-        The classes' ideal peaks.
-    law : Variation
-        How spectra vary.
-
-    Returns
-    -------
-    Cause or None
-
-    Examples
-    --------
-    >>> one = Fingerprint(positions=(700, 3000), heights=(0.7, 1.0))
-    >>> cause_of_confusion(one, Fingerprint(positions=(700, 1800, 3000), heights=(0.7, 0.04, 1.0)), Variation()).value
-    'minor peak'
-    >>> cause_of_confusion(one, Fingerprint(positions=(740, 3000), heights=(0.7, 1.0)), Variation()).value
-    'overlapping positions'
-    >>> cause_of_confusion(one, Fingerprint(positions=(900, 3000), heights=(0.7, 1.0)), Variation()) is None
-    True
-    """
-    reach, change = 2 * law.position_shift, 2 * law.height_change
-    position_gaps, height_gaps, heights, lonely = [], [], [], []
-    for own, other in ((first, second), (second, first)):
-        distance = np.abs(np.subtract.outer(own.positions, other.positions))
-        partner = distance.argmin(axis=1)
-        for peak, height in enumerate(own.heights):
-            if distance[peak, partner[peak]] > reach:
-                lonely.append(height)
-                continue
-            position_gaps.append(distance[peak, partner[peak]])
-            height_gaps.append(abs(height - other.heights[partner[peak]]))
-            heights.append(max(height, other.heights[partner[peak]]))
-    if lonely:
-        return Cause.MINOR if max(lonely) < MINOR else None
-    widest = int(np.argmax(height_gaps))
-    if height_gaps[widest] > change:
-        return Cause.MINOR if heights[widest] < MINOR else Cause.INTENSITY
-    relative = [max(position_gaps) / reach if reach else 0.0, height_gaps[widest] / change if change else 0.0]
-    return Cause.POSITION if relative[0] >= relative[1] else Cause.INTENSITY
-
-
-def _cause(dataset: Dataset, pair: tuple[int, int]) -> Cause | None:
-    first, second = (dataset.fingerprints[label] for label in pair)
-    return cause_of_confusion(first, second, dataset.spec.variation)
 
 
 def _runs(evidence: Evidence) -> list[RunRecord]:
@@ -161,7 +99,7 @@ def three_causes_explain_all(evidence: Evidence) -> Verdict:
         for true, answered in zip(found.true.tolist(), found.answered.tolist(), strict=True):
             pair = (min(true, answered), max(true, answered))
             if pair not in causes:
-                causes[pair] = _cause(dataset, pair)
+                causes[pair] = cause_of_pair(dataset, pair)
             total += 1
             if causes[pair] is None:
                 odd.append((record.spec.model, true, answered))
@@ -288,7 +226,7 @@ def six_more_minor_pairs(evidence: Evidence) -> Verdict:
     """
     groups = published_networks(evidence)
     pairs = {pair for record in _runs(evidence) for pair in evidence.confusions(record).pairs} - {MINOR_PAIR}
-    minor = sorted(pair for pair in pairs if _cause(evidence.general, pair) is Cause.MINOR)
+    minor = sorted(pair for pair in pairs if cause_of_pair(evidence.general, pair) is Cause.MINOR)
     meaning = "more pairs"
     n, needed = counts(groups, ALL_SEEDS)
     if not n:
@@ -322,7 +260,7 @@ def most_err_on_8_and_318(evidence: Evidence) -> Verdict:
     meaning = "errors of CNN6 on average"
     if not _has_classes(evidence, POSITION_PAIR):
         return _not_here(POSITION_PAIR, meaning, counts(groups)[1], "runs")
-    peak, partner = _decisive(evidence.general, POSITION_PAIR)
+    peak, partner = decisive_peak(evidence.general, POSITION_PAIR)
     wrong_side = fewest_on_the_wrong_side(
         peaks_of(evidence.general.test, POSITION_PAIR[0], peak)[0],
         peaks_of(evidence.general.test, POSITION_PAIR[1], partner)[0],
@@ -342,29 +280,6 @@ def most_err_on_8_and_318(evidence: Evidence) -> Verdict:
     interval = None if mean is None else (mean.low, mean.high)
     effect = None if mean is None else mean.difference
     return conclude_for_every_run(refuted, groups, effect, meaning, sentence, interval=interval)
-
-
-def _decisive(dataset: Dataset, pair: tuple[int, int]) -> tuple[int, int]:
-    """The peak that tells the classes apart, by its index in either."""
-    first, second = (dataset.fingerprints[label] for label in pair)
-    _, peak = decisive_peaks(first, second, 2 * dataset.spec.variation.position_shift)
-    return peak, int(np.abs(np.array(second.positions) - first.positions[peak]).argmin())
-
-
-def fewest_on_the_wrong_side(first: Sequence[float] | NDArray, second: Sequence[float] | NDArray) -> int:
-    """Errors of the best single threshold between two groups of numbers.
-
-    Examples
-    --------
-    >>> fewest_on_the_wrong_side([1, 2, 4], [3, 5, 6])
-    1
-    """
-    values = np.concatenate((first, second))
-    is_second = np.repeat([False, True], [len(first), len(second)])
-    thresholds = np.append(np.unique(values), np.inf)
-    above = values[None, :] >= thresholds[:, None]
-    wrong = (above != is_second).sum(axis=1)
-    return int(np.minimum(wrong, len(values) - wrong).min())
 
 
 @claim(
@@ -387,7 +302,7 @@ def errors_sit_next_to_the_other_class(evidence: Evidence) -> Verdict:
     for record in _runs(evidence):
         found = evidence.confusions(record)
         for row, true, answered in zip(found.rows.tolist(), found.true.tolist(), found.answered.tolist(), strict=True):
-            if _cause(dataset, (true, answered)) in (Cause.POSITION, Cause.INTENSITY):
+            if cause_of_pair(dataset, (true, answered)) in (Cause.POSITION, Cause.INTENSITY):
                 wrong.setdefault((true, answered), set()).add(row)
     near = [hit for pair, rows in wrong.items() for hit in _nearest_to_other(dataset, pair, rows)]
     n, needed = counts(groups)
@@ -405,17 +320,9 @@ def errors_sit_next_to_the_other_class(evidence: Evidence) -> Verdict:
 
 
 def _nearest_to_other(dataset: Dataset, pair: tuple[int, int], rows: set[int]) -> Iterator[bool]:
-    true, other = pair
-    law = dataset.spec.variation
-    units = np.array([law.position_shift or 1, law.height_change or 1.0])
-    peak, partner = _decisive(dataset, pair)
-    clouds = [np.column_stack(peaks_of(dataset.train, k, p)) / units for k, p in ((true, peak), (other, partner))]
-    own, others = (cKDTree(cloud) for cloud in clouds)
-    tested = np.column_stack(peaks_of(dataset.test, true, peak)) / units
-    first = int(np.flatnonzero(dataset.test.labels == true)[0])
+    near = nearest_training_spectra(dataset, *pair).set_index("row")
     for row in sorted(rows):
-        point = tested[row - first]
-        yield bool(others.query(point)[0] < own.query(point)[0])
+        yield bool(near.other[row] < near.own[row])
 
 
 @claim(
@@ -430,7 +337,7 @@ def one_height_separates_164_and_281(evidence: Evidence) -> Verdict:
     test = evidence.general.test
     if not _has_classes(evidence, INTENSITY_PAIR):
         return _not_here(INTENSITY_PAIR, meaning, 2, "classes")
-    peak, partner = _decisive(evidence.general, INTENSITY_PAIR)
+    peak, partner = decisive_peak(evidence.general, INTENSITY_PAIR)
     groups = [peaks_of(test, label, p)[1] for label, p in zip(INTENSITY_PAIR, (peak, partner), strict=True)]
     fewest, n = fewest_on_the_wrong_side(*groups), sum(map(len, groups))
     low, high = sorted(groups, key=lambda heights: float(heights.mean()))
@@ -488,32 +395,6 @@ def regions_differ(evidence: Evidence) -> Verdict:
 
 def _probed(groups: Mapping[str, Sequence[RunRecord]], name: str) -> bool:
     return any(name in record.probes for group in groups.values() for record in group)
-
-
-def explained_by_axes(answers: NDArray[np.bool_]) -> tuple[float, float]:
-    """Give the fractions of the variance of a decision map that height alone and position alone explain.
-
-    Parameters
-    ----------
-    answers : ndarray of bool, shape (GRID_SIZE²,)
-        Whether the first class was answered, height by height.
-
-    Returns
-    -------
-    (float, float)
-        0 and 0 if the answer is the same everywhere.
-
-    Examples
-    --------
-    >>> by_height = np.repeat(np.arange(GRID_SIZE) > 10, GRID_SIZE)
-    >>> [round(share, 9) for share in explained_by_axes(by_height)]
-    [1.0, 0.0]
-    """
-    grid = np.asarray(answers, dtype=float).reshape(GRID_SIZE, GRID_SIZE)
-    total = float(grid.var())
-    if total == 0:
-        return 0.0, 0.0
-    return float(grid.mean(axis=1).var()) / total, float(grid.mean(axis=0).var()) / total
 
 
 @claim(

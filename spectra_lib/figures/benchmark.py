@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, look
 
@@ -214,6 +214,110 @@ def comparison_rows(models: Sequence[str], published: pd.Series, ours: pd.Series
             row += [text, len(own)]
         rows.append(row)
     return pd.DataFrame(rows, columns=["Network", "Published", "Runs", "Ours", "Our runs"])
+
+
+def _percent(runs: pd.DataFrame, column: str, model: str, seed: int) -> str:
+    values = runs.loc[(runs.model == model) & (runs.seed == seed), column]
+    return f"{100 * float(values.iloc[0]):.2f}" if len(values) else "–"
+
+
+def accuracy_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
+    """Give the accuracies of every run in per cent, published beside ours, as they shall read.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Networks from top to bottom.
+    published : DataFrame
+        As `spectra_lib.published.published_runs` gives it, with a column ``test_accuracy`` besides.
+    ours : DataFrame
+        As `RunRecords.table` gives it.
+
+    Returns
+    -------
+    DataFrame
+        A row for each network and seed that has a published run or one of ours. "Running" is the
+        average over an epoch with dropout on, "kept" the kept weights with dropout off.
+
+    Examples
+    --------
+    >>> from spectra_lib.published import published_runs
+    >>> from spectra_lib.records import RunRecords
+    >>> theirs = published_runs().assign(test_accuracy=lambda runs: 1 - runs.test_errors / 4500)
+    >>> rows = accuracy_rows(["cnn6"], theirs, RunRecords(()).table())
+    >>> rows.iloc[0, 2:].tolist()
+    ['99.50', '–', '–', '99.76', '–', '99.87', '–']
+    """
+    columns = {
+        "Running, published": (published, "running_train_accuracy"),
+        "Running, ours": (ours, "running_train_accuracy"),
+        "Kept, ours": (ours, "train_accuracy"),
+        "Validation, published": (published, "val_accuracy"),
+        "Validation, ours": (ours, "validation_accuracy"),
+        "Test, published": (published, "test_accuracy"),
+        "Test, ours": (ours, "test_accuracy"),
+    }
+    rows: list[list[object]] = []
+    for model in models:
+        seeds = {*published.seed[published.model == model], *ours.seed[ours.model == model]}
+        for seed in sorted(int(seed) for seed in seeds):
+            cells = [_percent(runs, column, model, seed) for runs, column in columns.values()]
+            rows.append([look(model).label, seed, *cells])
+    return pd.DataFrame(rows, columns=["Network", "Seed", *columns])
+
+
+def draw_costs(
+    panels: Sequence[Axes],
+    models: Sequence[str],
+    costs: Mapping[str, tuple[pd.Series, pd.Series]],
+    published: pd.Series,
+    ours: pd.Series,
+) -> None:
+    """Draw the errors of each network against what it costs, a panel for each kind of cost.
+
+    Parameters
+    ----------
+    panels : sequence of Axes
+        One for each kind of cost, side by side.
+    models : sequence of str
+        Networks.
+    costs : mapping of str to (Series, Series)
+        By its name on the abscissa, the cost of each network in published runs and in ours.
+    published, ours : Series
+        Errors of each run, indexed by network; means are marked, with a bar from the fewest to the most.
+    """
+    for axes, (xlabel, sides) in zip(panels, costs.items(), strict=True):
+        for errors, cost, filled in ((published, sides[0], False), (ours, sides[1], True)):
+            for model in models:
+                own = errors[errors.index == model]
+                if not len(own) or model not in cost.index:
+                    continue
+                style = look(model)
+                x = cost[model]
+                axes.plot([x, x], [own.min(), own.max()], color=style.color, linewidth=1.0, alpha=0.6)
+                axes.plot(
+                    x,
+                    own.mean(),
+                    style.marker,
+                    color=style.color,
+                    markersize=8,
+                    fillstyle="full" if filled else "none",
+                    markeredgecolor="white" if filled else style.color,
+                    markeredgewidth=0.8 if filled else 1.6,
+                )
+        axes.set(xscale="log", xlabel=xlabel)
+        axes.margins(x=0.12)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    panels[0].set_ylim(0, None)
+    handles = [
+        Line2D(
+            [], [], marker=look(m).marker, color=look(m).color, linestyle="none", fillstyle="none", label=look(m).label
+        )
+        for m in models
+    ]
+    panels[0].figure.legend(handles=handles, loc="outside upper left", ncols=4)
 
 
 def run_rows(table: pd.DataFrame) -> pd.DataFrame:
