@@ -2,8 +2,8 @@
 
 The paper rests on 40 runs on the general benchmark, 80 on the challenging set and 25 of modified
 networks. A residual network without hidden layers has no activation to vary, so that the 80 are 75
-different ones here. To these come comparisons of our own: the published code's protocol, and
-mixed precision.
+different ones here. To these come comparisons of our own: the published code's protocol, mixed
+precision, and networks that differ from a published one in a single part.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from spectra_lib.errors import BudgetError, SpectraError, UnknownNameError
+from spectra_lib.plugins import load_plugins, loaded_plugins
 from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.single_changes import SINGLE_CHANGES, Variant, variants
 
 SEEDS = range(5)
 PUBLISHED = ("cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6")
@@ -29,6 +31,8 @@ MODIFIED = ("cnn6_bn", "cnn6_convdo", "cnnbn_mod", "vgg_mod", "resnet_mod")
 PUBLISHED_ACTIVATION = {"cnn6": "relu", "resnet": None}
 """Activation of the hidden layers as published, where it is not linear."""
 MODIFIED_ACTIVATION = "relu"
+SINGLE_CHANGE_STAGES = {1: ("vgg", "cnn2"), 2: ("cnn_bn", "cnn3"), 3: ("cnn6", "cnn6_bn"), 4: ("resnet",)}
+"""Networks of which one part is changed, the cheap ones first; three seeds each in stages h, the others in i."""
 
 MULTIPLY_ADDS = {
     "cnn2": 69.7e6,
@@ -46,6 +50,21 @@ MULTIPLY_ADDS = {
     "resnet_mod": 1010.5e6,
 }
 """Multiply-adds of a spectrum, so that a plan needs no deep-learning backend (checked in the tests)."""
+
+CHANGED_MULTIPLY_ADDS = {
+    ("vgg", "kernel", "20"): 135.9e6,
+    ("vgg", "hidden_units", "[2000, 500]"): 74.5e6,
+    ("resnet", "hidden_units", "[3100, 1200]"): 1010.5e6,
+    ("cnn2", "pool_scale", "0.5"): 147.9e6,
+    ("cnn2", "pool_scale", "2.0"): 35.0e6,
+    ("cnn3", "pool_scale", "0.5"): 288.6e6,
+    ("cnn3", "pool_scale", "2.0"): 66.3e6,
+    ("vgg", "pool_scale", "0.5"): 239.5e6,
+    ("vgg", "pool_scale", "2.0"): 7.4e6,
+    ("cnn_bn", "pool_scale", "2.0"): 23.2e6,
+    ("cnn6", "pool_scale", "1.5"): 298.0e6,
+}
+"""The same for a network with one option changed, where that changes it."""
 
 TYPICAL_RATE = 5e9
 TYPICAL_EPOCHS = 80
@@ -154,6 +173,26 @@ def _tasks() -> Iterator[Task]:
     yield from general("g1", ("cnn6", "inc6", "resnet"), SEEDS[:1])
     yield from general("g2", PUBLISHED, SEEDS[1:])
 
+    changed = [variant for variant in variants(SINGLE_CHANGES) if variant.options]
+    for stage, models in SINGLE_CHANGE_STAGES.items():
+        for seeds, letter in ((SEEDS[:3], "h"), (SEEDS[3:], "i")):
+            for seed in seeds:
+                for variant in changed:
+                    if variant.model in models:
+                        yield Task(f"{letter}{stage}", variant_run("challenge", variant, seed))
+
+
+def variant_run(dataset: str, variant: Variant, seed: int, **more: Any) -> RunSpec:
+    """Give the run of a network on a dataset; `more` are further fields of `RunSpec`.
+
+    Examples
+    --------
+    >>> variant_run("challenge", Variant("cnn2"), 0).run_id
+    'challenge-cnn2-relu-paper-s0-e7bd8db6'
+    """
+    fields = variant.fields()
+    return _spec(dataset, fields.pop("model"), fields.pop("hidden_activation"), seed, **fields, **more)
+
 
 Filter = Callable[[Task], bool]
 
@@ -162,7 +201,8 @@ def parse_filter(text: str | None) -> Filter:
     """Read a filter such as ``dataset=challenge,model=cnn2|vgg,seed=0``.
 
     Conditions are joined by commas, all of them must hold; alternatives are separated by ``|``.
-    Besides the fields of a run specification there is ``stage``; a network without hidden layers has
+    Besides the fields of a run specification there are ``stage`` and ``changes``, the names of the
+    network's changed options joined by ``+``, or none; a network without hidden layers has
     ``hidden_activation=none``.
 
     Raises
@@ -184,8 +224,8 @@ def parse_filter(text: str | None) -> Filter:
         key = key.strip()
         if not equals or not values.strip():
             raise SpectraError(f"cannot read the filter {part!r}; expected field=value or field=value|value")
-        if key != "stage" and key not in RunSpec.model_fields:
-            raise UnknownNameError("field in a filter", key, ["stage", *RunSpec.model_fields])
+        if key not in ("stage", "changes", *RunSpec.model_fields):
+            raise UnknownNameError("field in a filter", key, ["stage", "changes", *RunSpec.model_fields])
         conditions.append((key, {value.strip() for value in values.split("|")}))
 
     def holds(task: Task) -> bool:
@@ -197,6 +237,8 @@ def parse_filter(text: str | None) -> Filter:
 def _value(task: Task, key: str) -> str:
     if key == "stage":
         return task.stage
+    if key == "changes":
+        return "+".join(sorted(task.spec.options)) or "none"
     value = getattr(task.spec, key)
     if key == "dataset":
         return task.spec.dataset_spec.name
@@ -241,14 +283,14 @@ class CostModel:
         if device is None and sessions:
             device = max(sessions, key=lambda session: session.started).device
         self._epochs: dict[tuple[str, str], list[int]] = {}
-        self._times: dict[tuple[str, str], list[float]] = {}
+        self._times: dict[tuple[str, str, float], list[float]] = {}
         rates = []
         for record in records:
             key = record.spec.dataset_spec.name, record.spec.model
             self._epochs.setdefault(key, []).append(len(record.history))
             if record.sessions[-1].device == device:
                 seconds = statistics.median(record.history.seconds)
-                self._times.setdefault(key, []).append(seconds)
+                self._times.setdefault((*key, _work(record.spec)), []).append(seconds)
                 rates.append(_work(record.spec) / seconds)
         self._rate = statistics.median(rates) if rates else TYPICAL_RATE
 
@@ -257,7 +299,7 @@ class CostModel:
         key = spec.dataset_spec.name, spec.model
         every = [count for counts in self._epochs.values() for count in counts]
         epochs = self._epochs.get(key) or every or [TYPICAL_EPOCHS]
-        times = self._times.get(key)
+        times = self._times.get((*key, _work(spec)))
         seconds = statistics.median(times) if times else _work(spec) / self._rate
         return Estimate(min(statistics.median(epochs), spec.max_epochs), seconds, times is not None)
 
@@ -265,7 +307,10 @@ class CostModel:
 def _work(spec: RunSpec) -> float:
     """Multiply-adds of an epoch's forward passes."""
     data = spec.dataset_spec
-    return MULTIPLY_ADDS.get(spec.model, TYPICAL_MULTIPLY_ADDS) * data.n_points / 5000 * data.n_classes * data.n_train
+    multiply_adds = MULTIPLY_ADDS.get(spec.model, TYPICAL_MULTIPLY_ADDS)
+    for option, value in spec.options.items():
+        multiply_adds = CHANGED_MULTIPLY_ADDS.get((spec.model, option, str(value)), multiply_adds)
+    return multiply_adds * data.n_points / 5000 * data.n_classes * data.n_train
 
 
 @dataclass(frozen=True)
@@ -358,7 +403,8 @@ def _in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float |
     """Train in a fresh process: memory is given back, and nothing of one run can reach another."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    arguments = (spec.model_dump_json(), store, execution, seconds, quiet, sender)
+    plugins = [plugin.file for plugin in loaded_plugins()]
+    arguments = (spec.model_dump_json(), store, execution, seconds, quiet, sender, plugins)
     process = context.Process(target=_train_one, args=arguments)
     process.start()
     sender.close()
@@ -372,12 +418,21 @@ def _in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float |
         receiver.close()
 
 
-def _train_one(spec_json: str, store: Path, execution: str, seconds: float | None, quiet: bool, sender: Any) -> None:
+def _train_one(
+    spec_json: str,
+    store: Path,
+    execution: str,
+    seconds: float | None,
+    quiet: bool,
+    sender: Any,
+    plugins: Sequence[Path] = (),
+) -> None:
     deadline = None if seconds is None else time.monotonic() + seconds
     from spectra_lib.records import BusyError
     from spectra_lib.training import train
 
     try:
+        load_plugins(plugins)
         train(RunSpec.model_validate_json(spec_json), store, execution=execution, deadline=deadline, quiet=quiet)
     except BudgetError:
         sender.send(OUT_OF_TIME)
@@ -408,26 +463,68 @@ FIGURES: dict[str, str] = {
     "validation loss with and without batch normalisation (Fig. 3)": "dataset=benchmark,model=cnn2|cnn_bn|resnet",
     "decision regions (Fig. 6)": "dataset=benchmark,model=cnn2|cnn6|inc6",
     "linear against ReLU on the challenging set (Fig. 7)": (
-        f"dataset=challenge,protocol=paper,precision=float32,model={'|'.join(PUBLISHED)}"
+        f"dataset=challenge,protocol=paper,precision=float32,changes=none,model={'|'.join(PUBLISHED)}"
     ),
     "modified networks (Table 2)": (
-        f"dataset=challenge,hidden_activation=relu|none,protocol=paper,precision=float32,"
+        f"dataset=challenge,hidden_activation=relu|none,protocol=paper,precision=float32,changes=none,"
         f"model={'|'.join((*MODIFIED, 'cnn6', 'cnn_bn', 'vgg', 'resnet'))}"
     ),
+    "validation loss with and without batch normalisation (Supplementary Fig. 3)": (
+        "dataset=challenge,hidden_activation=relu|none,protocol=paper,precision=float32,changes=none,"
+        "model=cnn6|cnn6_bn|cnn_bn|cnnbn_mod|resnet|resnet_mod"
+    ),
+    "one part of a network changed, all else equal": (
+        "changes=batch_normalization|bn_momentum|conv_dropout|conv_dropout+dropout|dropout|hidden_units|kernel"
+    ),
+    "size of the pools changed, all else equal": "changes=pool_scale",
     "protocol of the published code": "dataset=challenge,protocol=code",
     "mixed precision": "dataset=challenge,precision=mixed_bfloat16",
 }
 """What the book shows, and the filter that gives the runs behind it."""
 
 
+def runs_behind(figure: str, rows: Iterable[Planned]) -> list[Planned]:
+    """Runs that a figure rests on.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such figure.
+    """
+    if figure not in FIGURES:
+        raise UnknownNameError("figure", figure, FIGURES)
+    wanted = parse_filter(FIGURES[figure])
+    return [row for row in rows if wanted(row.task)]
+
+
 def figure_progress(rows: Sequence[Planned]) -> list[tuple[str, int, int]]:
     """For each figure: its name, the runs done, and the runs it rests on."""
     progress = []
-    for name, text in FIGURES.items():
-        wanted = parse_filter(text)
-        own = [row for row in rows if wanted(row.task)]
+    for name in FIGURES:
+        own = runs_behind(name, rows)
         progress.append((name, sum(row.state == State.DONE for row in own), len(own)))
     return progress
+
+
+def options_text(spec: RunSpec) -> str:
+    """Write the changed options of a network.
+
+    Examples
+    --------
+    >>> options_text(variant_run("challenge", Variant("vgg", options={"kernel": 20}), 0))
+    'kernel=20'
+    """
+    return " ".join(f"{key}={value}" for key, value in spec.options.items())
+
+
+def lacking_networks(rows: Iterable[Planned]) -> dict[str, int]:
+    """Count the missing runs of each network, with its changed options; complete networks are left out."""
+    lacking: dict[str, int] = {}
+    for row in rows:
+        if row.state != State.DONE:
+            name = f"{row.task.spec.model} {options_text(row.task.spec)}".rstrip()
+            lacking[name] = lacking.get(name, 0) + 1
+    return lacking
 
 
 def pack_records(store: RunStore, target: Path) -> int:

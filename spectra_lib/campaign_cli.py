@@ -14,13 +14,17 @@ from spectra_lib.campaign import (
     Task,
     campaign,
     figure_progress,
+    lacking_networks,
+    options_text,
     pack_records,
     parse_filter,
     plan,
     run_campaign,
+    runs_behind,
     task_by_id,
     unpack_records,
 )
+from spectra_lib.plugins import load_plugins
 from spectra_lib.records import RunStore
 
 app = typer.Typer(no_args_is_help=True, help="All training runs that the book rests on.")
@@ -32,11 +36,17 @@ Only = Annotated[
 Runs = Annotated[
     Path | None, typer.Option(help="JSON file with a list of run specifications, instead of the book's campaign.")
 ]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="Python file that registers networks; it is executed. May be repeated."),
+]
 Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, windows, eager.")]
 
 
 @app.command("plan")
-def plan_command(store: Store = Path("results"), only: Only = None, runs: Runs = None, ids: bool = False) -> None:
+def plan_command(
+    store: Store = Path("results"), only: Only = None, runs: Runs = None, ids: bool = False, plugin: Plugins = None
+) -> None:
     """List the runs with their state and their expected cost on this machine.
 
     Costs come from the runs done on this machine; a figure marked ~ is scaled from other networks.
@@ -47,6 +57,7 @@ def plan_command(store: Store = Path("results"), only: Only = None, runs: Runs =
 
         spectra-lib campaign plan --only 'model=vgg,seed=0'
     """
+    load_plugins(plugin or ())
     rows = plan(RunStore(store), _chosen(runs, only))
     for row in rows:
         spec, cost = row.task.spec, row.estimate
@@ -54,24 +65,32 @@ def plan_command(store: Store = Path("results"), only: Only = None, runs: Runs =
             typer.echo(spec.run_id)
             continue
         mark = " " if cost.measured else "~"
-        done = f"{row.epochs_done} epochs" if row.epochs_done else ""
+        done = f"{row.epochs_done} epochs" if row.epochs_done else options_text(spec)
         typer.echo(f"{row.task.stage}  {row.state:8} {spec.run_id:52} {mark}{cost.seconds / 60:8.1f} min  {done}")
     if not ids:
         typer.echo(_summary(rows))
 
 
 @app.command("status")
-def status_command(store: Store = Path("results")) -> None:
+def status_command(
+    store: Store = Path("results"),
+    lacking: Annotated[bool, typer.Option("--lacking", help="Name the networks whose runs are missing.")] = False,
+) -> None:
     """Show how far the campaign is, and what each figure of the book still lacks.
 
-    Example:
+    Examples:
 
         spectra-lib campaign status
+
+        spectra-lib campaign status --lacking
     """
     rows = plan(RunStore(store), campaign())
     typer.echo(_summary(rows))
     for name, done, wanted in figure_progress(rows):
         typer.echo(f"{done:4} of {wanted:3}  {name}")
+        if lacking:
+            missing = ", ".join(f"{network} {n}" for network, n in lacking_networks(runs_behind(name, rows)).items())
+            typer.echo(f"{'':13}lacks {missing}" if missing else f"{'':13}lacks nothing")
 
 
 @app.command("run")
@@ -82,15 +101,19 @@ def run_command(
     budget_minutes: Annotated[float | None, typer.Option(min=0, help="Stop cleanly after this time.")] = None,
     execution: Execution = "auto",
     quiet: bool = False,
+    plugin: Plugins = None,
 ) -> None:
     """Work through the runs, the cheapest information first; what is begun is resumed.
 
     Examples:
 
+        spectra-lib campaign run --plugin my_net.py --runs my_runs.json
+
         spectra-lib campaign run --budget-minutes 60
 
         spectra-lib campaign run --only 'stage=a1|a2' --quiet
     """
+    load_plugins(plugin or ())
     failed = run_campaign(
         RunStore(store),
         _chosen(runs, only),
@@ -110,6 +133,7 @@ def train_command(
     runs: Runs = None,
     execution: Execution = "auto",
     quiet: bool = False,
+    plugin: Plugins = None,
 ) -> None:
     """Do one run of the campaign, as a cluster job does.
 
@@ -119,6 +143,7 @@ def train_command(
     """
     from spectra_lib.training import train
 
+    load_plugins(plugin or ())
     train(task_by_id(run_id, campaign(runs)).spec, store, execution=execution, quiet=quiet)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION, SEEDS
-from spectra_lib.errors import UnknownNameError
+from spectra_lib.errors import SpectraError, UnknownNameError
 from spectra_lib.records import RunRecords, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
 
@@ -42,6 +42,33 @@ class Profile:
     max_epochs: int
     store: str
     trains: bool
+
+    def narrowed(self, models: Sequence[str] = (), seeds: Sequence[int] = ()) -> Profile:
+        """Give the profile with other networks and seeds; none keeps those that it has.
+
+        Raises
+        ------
+        UnknownNameError
+            If a network is not one of the eight published ones.
+        SpectraError
+            If a seed is given twice or below 0, or is one that a profile which does not train has no runs of.
+
+        Examples
+        --------
+        >>> choose_profile("paper").narrowed(["vgg"], [0, 1]).seeds
+        (0, 1)
+        >>> choose_profile("paper").narrowed(seeds=[7])
+        Traceback (most recent call last):
+        ...
+        spectra_lib.errors.SpectraError: seeds: expected some of 0, 1, 2, 3, 4, each once, received [7]
+        """
+        for model in models:
+            if model not in PUBLISHED:
+                raise UnknownNameError("published network", model, PUBLISHED)
+        allowed = "whole numbers of 0 or more" if self.trains else f"some of {', '.join(map(str, self.seeds))}"
+        if len(set(seeds)) < len(seeds) or any(s < 0 if self.trains else s not in self.seeds for s in seeds):
+            raise SpectraError(f"seeds: expected {allowed}, each once, received {list(seeds)}")
+        return replace(self, models=tuple(models) or self.models, seeds=tuple(seeds) or self.seeds)
 
     def general_runs(self) -> tuple[RunSpec, ...]:
         """Runs of each network as published, on the general benchmark.

@@ -4,25 +4,33 @@ import json
 import tarfile
 
 import pytest
+from typer.testing import CliRunner
 
 from spectra_lib.campaign import (
+    CHANGED_MULTIPLY_ADDS,
     FIGURES,
     MULTIPLY_ADDS,
+    SINGLE_CHANGE_STAGES,
     CostModel,
     State,
     campaign,
     figure_progress,
+    lacking_networks,
     pack_records,
     parse_filter,
     plan,
     run_campaign,
+    runs_behind,
     task_by_id,
     unpack_records,
+    variant_run,
 )
+from spectra_lib.cli import app
 from spectra_lib.errors import SpectraError, UnknownNameError
 from spectra_lib.networks import describe_model, list_models
 from spectra_lib.records import RunStore, load_records
 from spectra_lib.runs import RunSpec
+from spectra_lib.single_changes import SINGLE_CHANGES, variants
 from spectra_lib.training import train
 
 
@@ -34,8 +42,30 @@ def test_the_papers_runs_are_all_there():
     assert len(chosen("dataset=benchmark")) == 40
     published = "cnn2|cnn3|cnn6|vgg|resnet|cnn_bn|inc3|inc6"
     # 80 in the paper; the residual network has no activation to vary, which leaves 75 different ones
-    assert len(chosen(f"dataset=challenge,protocol=paper,precision=float32,model={published}")) == 75
-    assert len(chosen("model=cnn6_bn|cnn6_convdo|cnnbn_mod|vgg_mod|resnet_mod")) == 25
+    assert len(chosen(f"dataset=challenge,protocol=paper,precision=float32,changes=none,model={published}")) == 75
+    assert len(chosen("changes=none,model=cnn6_bn|cnn6_convdo|cnnbn_mod|vgg_mod|resnet_mod")) == 25
+
+
+def test_every_single_change_is_there_and_comes_last():
+    runs = {task.spec.digest for task in campaign()}
+    for variant in variants(SINGLE_CHANGES):
+        for seed in range(5):
+            assert variant_run("challenge", variant, seed).digest in runs, variant
+    stages = [task.stage for task in campaign() if task.spec.options]
+    assert len(stages) == 100 and min(stages) == "h1"
+    assert max(task.stage for task in campaign() if not task.spec.options) == "g2"
+    cheap, dear = ({m for s, ms in SINGLE_CHANGE_STAGES.items() if s in own for m in ms} for own in ((1, 2), (3, 4)))
+    assert max(MULTIPLY_ADDS[m] for m in cheap) < min(MULTIPLY_ADDS[m] for m in dear)
+
+
+def test_runs_that_were_there_before_keep_their_identity():
+    """The records of these runs are committed; whatever networks learn to do, they must go on to count."""
+    digests = {task.spec.run_id for task in campaign()}
+    assert {
+        "challenge-cnn2-linear-paper-s0-05af9486",
+        "challenge-cnn2-relu-paper-s0-e7bd8db6",
+        "challenge-vgg-linear-paper-s0-26439114",
+    } <= digests
 
 
 def test_runs_are_different_and_mean_what_resolving_gives():
@@ -49,11 +79,17 @@ def test_costs_stand_on_true_multiply_adds():
     assert set(MULTIPLY_ADDS) == set(list_models())
     for name in list_models():
         assert describe_model(name).multiply_adds == pytest.approx(MULTIPLY_ADDS[name], rel=1e-3)
+    for variant in variants(SINGLE_CHANGES):
+        if variant.options:
+            found = describe_model(variant.model, hidden_activation=variant.hidden_activation, **variant.options)
+            given = [CHANGED_MULTIPLY_ADDS.get((variant.model, k, str(v))) for k, v in variant.options.items()]
+            expected = next((number for number in given if number), MULTIPLY_ADDS[variant.model])
+            assert found.multiply_adds == pytest.approx(expected, rel=5e-3), variant
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("model", "field=value"), ("model=", "field=value"), ("colour=red", "known: stage, dataset")],
+    [("model", "field=value"), ("model=", "field=value"), ("colour=red", "known: stage, changes, dataset")],
 )
 def test_a_wrong_filter_is_refused(text, says):
     with pytest.raises(SpectraError, match=says):
@@ -64,6 +100,29 @@ def test_every_figure_rests_on_runs_of_the_campaign(tmp_path):
     for name, done, wanted in figure_progress(plan(RunStore(tmp_path), campaign())):
         assert done == 0 and wanted > 0, name
     assert len(FIGURES) == len(set(FIGURES.values()))
+
+
+def test_figures_count_the_runs_that_they_show(tmp_path):
+    wanted = {name: n for name, _, n in figure_progress(plan(RunStore(tmp_path), campaign()))}
+    assert wanted["linear against ReLU on the challenging set (Fig. 7)"] == 75
+    assert wanted["modified networks (Table 2)"] == 45
+    assert wanted["validation loss with and without batch normalisation (Supplementary Fig. 3)"] == 30
+    changed, pooled = (
+        wanted["one part of a network changed, all else equal"],
+        wanted["size of the pools changed, all else equal"],
+    )
+    assert changed + pooled == len([task for task in campaign() if task.spec.options])
+
+
+def test_what_a_figure_lacks_is_named(tmp_path):
+    rows = runs_behind("size of the pools changed, all else equal", plan(RunStore(tmp_path), campaign()))
+    lacking = lacking_networks(rows)
+    assert lacking["vgg pool_scale=0.5"] == lacking["cnn6 pool_scale=1.5"] == 5
+    assert sum(lacking.values()) == len(rows)
+    with pytest.raises(UnknownNameError, match="unknown figure 'Fig. 99'"):
+        runs_behind("Fig. 99", [])
+    shown = CliRunner().invoke(app, ["campaign", "status", "--lacking", "--store", str(tmp_path)])
+    assert shown.exit_code == 0 and "lacks vgg 3, cnn2 3" in shown.output
 
 
 def test_an_unknown_run_is_named():

@@ -202,6 +202,39 @@ def test_kernel_and_stem():
     assert len(layers_of(small("resnet", stem_relu=False), layers.ReLU)) == 24
 
 
+def pools(name: str, scale: float) -> list[tuple[int, int]]:
+    model = build_model(name, n_points=2000, n_classes=3, hidden_units=[2], pool_scale=scale)
+    return [(layer.pool_size[0], layer.strides[0]) for layer in layers_of(model, layers.MaxPooling1D)]
+
+
+@pytest.mark.parametrize(
+    ("name", "at_half", "at_1", "at_double"),
+    [
+        ("cnn2", [(2, 1), (1, 2)], [(3, 2), (2, 3)], [(6, 4), (4, 6)]),
+        ("cnn3", [(2, 2), (1, 2), (1, 1)], [(3, 3), (2, 3), (1, 2)], [(6, 6), (4, 6), (2, 4)]),
+        ("vgg", [(1, 1)] * 4, [(2, 2)] * 4, [(4, 4)] * 4),
+        ("cnn_bn", [(1, 1)] * 3, [(2, 2)] * 3, [(4, 4)] * 3),
+        ("cnn6", [(2, 1), (2, 1), *[(1, 1)] * 4], [(3, 2), (3, 2), (2, 2), *[(1, 2)] * 3], None),
+    ],
+)
+def test_pools_are_scaled_and_nothing_else(name, at_half, at_1, at_double):
+    assert pools(name, 0.5) == at_half
+    assert pools(name, 1.0) == at_1
+    assert at_double is None or pools(name, 2.0) == at_double
+    convolutions = [
+        [
+            (layer.kernel_size, layer.strides, layer.filters)
+            for layer in layers_of(small(name, **options), layers.Conv1D)
+        ]
+        for options in ({}, {"pool_scale": 0.5})
+    ]
+    assert convolutions[0] == convolutions[1]
+    as_published, less = (describe_model(name, n_classes=27, **options) for options in ({}, {"pool_scale": 0.5}))
+    dense = (less.flat_size - as_published.flat_size) * (as_published.hidden_units[0])
+    assert less.flat_size > 2 * as_published.flat_size
+    assert less.parameters - as_published.parameters == dense
+
+
 def test_mixed_precision_keeps_weights_and_probabilities_in_float32():
     model = small("cnn2", precision="mixed_bfloat16")
     assert {weight.dtype for weight in model.weights} == {"float32"}
@@ -226,6 +259,10 @@ def test_options_at_their_defaults_are_dropped():
         ("vgg", {"kernel": 0}, "kernel must be 1 or more, received 0"),
         ("vgg", {"dropout": 1.0}, r"dropout must lie in \[0, 1\), received 1.0"),
         ("vgg", {"dropout": "a"}, "dropout must be of type float"),
+        ("vgg", {"pool_scale": 0.0}, "pool_scale must be above 0, received 0.0"),
+        ("vgg", {"pool_scale": float("inf")}, "pool_scale must be above 0, received inf"),
+        ("inc3", {"pool_scale": 0.5}, "unknown option of network 'inc3': 'pool_scale'"),
+        ("vgg", {"n_points": 100, "pool_scale": 4.0}, "the network pools the spectrum to nothing"),
         ("cnn_bn", {"batch_normalization": 1}, "batch_normalization must be of type bool such as True, received 1"),
         ("cnn2", {"hidden_units": 5}, "hidden_units must be a list of positive whole numbers"),
         ("cnn2", {"hidden_units": [5, 0]}, r"received \[5, 0\]"),

@@ -26,6 +26,7 @@ from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import Outcome, Verdict
 from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.single_changes import POOL_SCALE
 
 SECTION = "Results, Challenging test dataset"
 
@@ -53,8 +54,8 @@ LITTLE = 5.0
 AS_GOOD = 3.0
 """A network that is less than this many percentage points behind another reaches it."""
 
-POOLING_OPTION = "pool_scale"
-"""Option of a network that scales the size of its pools; below 1 is less pooling. No network has it yet."""
+POOLING_OPTION = POOL_SCALE
+"""Option of a network that scales window and stride of its pools; below 1 is less pooling."""
 
 POSITION_CLASSES = range(9, 18)
 """Classes of the challenging set that peak positions tell apart."""
@@ -271,8 +272,8 @@ def pooling_loses_resolution(evidence: Evidence) -> Verdict:
     n, needed = 2 * len(differences), 2 * SEEDS
     if len(differences) < SEEDS:
         sentence = (
-            f"Waits for runs: {len(differences)} of {SEEDS} pairs that differ in the size of pools alone, for which "
-            f"networks would need an option {POOLING_OPTION!r}."
+            f"Waits for runs: {len(differences)} of {SEEDS} pairs that differ in the size of pools alone (option "
+            f"{POOLING_OPTION})."
         )
         return Verdict(Outcome.UNDECIDED, None, meaning, n, needed, "runs", sentence)
     mean: Comparison = mean_above_zero("", differences)

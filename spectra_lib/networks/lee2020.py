@@ -25,24 +25,24 @@ INCEPTION_FILTERS = (
 
 
 @register_model("cnn2", reference=REFERENCE, doi=DOI, hidden_units=(2000, 500), hidden_activation="linear", dropout=0.3)
-def cnn2(x: KerasTensor) -> KerasTensor:
-    """Two convolutions, both with a stride, each with a pool."""
-    x = max_pool(conv(x, 64, 50, stride=2), 3, 2)
-    return max_pool(conv(x, 64, 25, stride=3), 2, 3)
+def cnn2(x: KerasTensor, *, pool_scale: float = 1.0) -> KerasTensor:
+    """Two convolutions, both with a stride, each with a pool; for `pool_scale` see `blocks.scaled_pool`."""
+    x = max_pool(conv(x, 64, 50, stride=2), 3, 2, pool_scale)
+    return max_pool(conv(x, 64, 25, stride=3), 2, 3, pool_scale)
 
 
-def _stem(x: KerasTensor) -> KerasTensor:
-    x = max_pool(conv(x, 64, 20), 3, 3)
-    x = max_pool(conv(x, 64, 15), 2, 3)
-    return max_pool(conv(x, 64, 10, stride=2), 1, 2)
+def _stem(x: KerasTensor, pool_scale: float = 1.0) -> KerasTensor:
+    x = max_pool(conv(x, 64, 20), 3, 3, pool_scale)
+    x = max_pool(conv(x, 64, 15), 2, 3, pool_scale)
+    return max_pool(conv(x, 64, 10, stride=2), 1, 2, pool_scale)
 
 
 @register_model(
     "cnn3", reference=REFERENCE, doi=DOI, hidden_units=(2500, 1000), hidden_activation="linear", dropout=0.3
 )
-def cnn3(x: KerasTensor) -> KerasTensor:
-    """Three convolutions, each with a pool."""
-    return _stem(x)
+def cnn3(x: KerasTensor, *, pool_scale: float = 1.0) -> KerasTensor:
+    """Three convolutions, each with a pool; for `pool_scale` see `blocks.scaled_pool`."""
+    return _stem(x, pool_scale)
 
 
 def _inception(x: KerasTensor, filters: tuple[int, ...]) -> KerasTensor:

@@ -19,11 +19,16 @@ from spectra_lib.networks.registry import register_model
     hidden_activation="linear",
     dropout=0.5,
 )
-def cnn_bn(x: KerasTensor, *, batch_normalization: bool = True, bn_momentum: float = 0.99) -> KerasTensor:
-    """Three convolutions with batch normalisation and leaky ReLU, each with a pool."""
+def cnn_bn(
+    x: KerasTensor, *, batch_normalization: bool = True, bn_momentum: float = 0.99, pool_scale: float = 1.0
+) -> KerasTensor:
+    """Three convolutions with batch normalisation and leaky ReLU, each with a pool.
+
+    For `pool_scale` see `blocks.scaled_pool`.
+    """
     for filters, kernel in ((16, 21), (32, 11), (64, 5)):
         x = conv(x, filters, kernel, activation=None)
         if batch_normalization:
             x = batch_norm(x, bn_momentum)
-        x = max_pool(layers.LeakyReLU(negative_slope=0.1)(x), 2, 2)
+        x = max_pool(layers.LeakyReLU(negative_slope=0.1)(x), 2, 2, pool_scale)
     return x

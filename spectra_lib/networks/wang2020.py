@@ -21,10 +21,13 @@ STAGES = ((6,), (16, 16), (32, 32), (64, 64))
     hidden_activation="linear",
     dropout=0.0,
 )
-def vgg(x: KerasTensor, *, kernel: int = 5, conv_dropout: float = 0.2) -> KerasTensor:
-    """Seven convolutions in four stages; a pool and dropout close each stage."""
+def vgg(x: KerasTensor, *, kernel: int = 5, conv_dropout: float = 0.2, pool_scale: float = 1.0) -> KerasTensor:
+    """Seven convolutions in four stages; a pool and dropout close each stage.
+
+    For `pool_scale` see `blocks.scaled_pool`.
+    """
     for stage in STAGES:
         for filters in stage:
             x = conv(x, filters, kernel)
-        x = dropout(max_pool(x, 2, 2), conv_dropout)
+        x = dropout(max_pool(x, 2, 2, pool_scale), conv_dropout)
     return x

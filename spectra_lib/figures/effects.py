@@ -1,0 +1,167 @@
+"""Figures about effects: values of two groups of runs, and what a change changes, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE
+from spectra_lib.paired_comparison import Effect
+
+LOOKS = ((BLUE, "o"), (ORANGE, "D"), (INK, "s"))
+"""Colour and marker of up to three groups."""
+
+
+def draw_ranges(
+    axes: Axes,
+    rows: Sequence[str],
+    groups: Mapping[str, tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]]],
+    xlabel: str,
+) -> None:
+    """Draw each value as a point, and over each group of values its range as a line and its median as a bar.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    rows : sequence of str
+        Labels from top to bottom.
+    groups : mapping of str to (mapping, mapping)
+        For up to three groups, by their names in the legend, published values (open markers) and ours
+        (filled), each by row; a row may be missing.
+    xlabel : str
+        Name of the abscissa.
+    """
+    label_rows(axes, rows)
+    shown = [
+        (name, own, filled) for name, pair in groups.items() for own, filled in zip(pair, (False, True), strict=True)
+    ]
+    shown = [(name, own, filled) for name, own, filled in shown if any(len(values) for values in own.values())]
+    offsets = np.linspace(-0.32, 0.32, len(shown)) if len(shown) > 1 else np.zeros(1)
+    looks = dict(zip(groups, LOOKS, strict=False))
+    handles, labels = [], []
+    for (name, own, filled), offset in zip(shown, offsets, strict=False):
+        color, marker = looks[name]
+        look: dict[str, Any] = {
+            "marker": marker,
+            "linestyle": "none",
+            "color": color,
+            "markersize": 5.5 if filled else 4.5,
+            "fillstyle": "full" if filled else "none",
+            "markeredgecolor": "white" if filled else color,
+            "markeredgewidth": 0.8,
+        }
+        for row, label in enumerate(rows):
+            values = np.asarray(own.get(label, ()), dtype=float)
+            if len(values):
+                place = row + offset
+                axes.plot([values.min(), values.max()], [place, place], color=color, linewidth=1.0, alpha=0.6)
+                axes.plot([np.median(values)] * 2, [place - 0.12, place + 0.12], color=color, linewidth=2.2)
+                axes.plot(values, np.full(len(values), place), **look)
+        handles.append(Line2D([], [], **look))
+        labels.append(f"{name}, {'ours' if filled else 'published'}")
+    _legend_above(axes, handles, labels)
+    axes.set(xlabel=xlabel)
+    if not any(filled for _, _, filled in shown):
+        _say(axes, "no run of ours yet")
+
+
+def draw_effects(
+    axes: Axes,
+    rows: Mapping[str, tuple[Sequence[float] | NDArray[np.floating], Effect]],
+    xlabel: str,
+    published: Mapping[str, Effect] | None = None,
+    *,
+    inside: bool = False,
+    legend: bool = True,
+) -> None:
+    """Draw the change in each pair as a point, and their mean with its 95 % interval as a bar and a line.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    rows : mapping of str to (sequence of float, Effect)
+        For each row, from top to bottom, the changes and what they amount to.
+    xlabel : str
+        Name of the abscissa.
+    published : mapping of str to Effect, optional
+        Published means with their intervals by row.
+    inside : bool
+        Whether to write the labels of the rows over their lines, where long ones have room.
+    legend : bool
+        Whether to explain the markers above the axes.
+    """
+    label_rows(axes, list(rows), inside=inside)
+    axes.axvline(0, color=GREY, linewidth=1.0)
+    for row, (label, (changes, effect)) in enumerate(rows.items()):
+        for own, color, offset in (
+            ((published or {}).get(label), GREY, -0.2),
+            (effect, BLUE, 0.2 if published else 0.0),
+        ):
+            if own is not None and own.n:
+                place = row + offset
+                axes.plot([own.mean] * 2, [place - 0.13, place + 0.13], color=color, linewidth=2.4)
+                if np.isfinite([own.low, own.high]).all():
+                    axes.plot([own.low, own.high], [place, place], color=color, linewidth=1.2)
+        place = row + (0.2 if published else 0.0)
+        axes.plot(changes, np.full(len(changes), place), "o", color=BLUE, markersize=5, fillstyle="none")
+    handles = [
+        Line2D([], [], marker="o", linestyle="none", color=BLUE, markersize=5, fillstyle="none"),
+        Line2D([], [], marker="|", color=BLUE, markersize=9, markeredgewidth=2.4, linewidth=1.2),
+    ]
+    labels = ["one pair of seeds", "mean and 95 % interval"]
+    if published:
+        handles.append(Line2D([], [], marker="|", color=GREY, markersize=9, markeredgewidth=2.4, linewidth=1.2))
+        labels.append("published, not paired")
+    if legend:
+        _legend_above(axes, handles, labels)
+    axes.set(xlabel=xlabel)
+    if not any(effect.n for _, effect in rows.values()):
+        _say(axes, "no pair of ours yet")
+        if not any(effect.n for effect in (published or {}).values()):
+            axes.set_xlim(-10, 10)
+
+
+def label_rows(axes: Axes, rows: Sequence[str], *, inside: bool = False) -> None:
+    """Give each row a pale line and a label, at the left or over the line, the first at the top."""
+    for row, label in enumerate(rows):
+        axes.axhline(row, color=PALE, linewidth=0.8, zorder=0)
+        if inside:
+            axes.text(0, row - 0.4, label, transform=axes.get_yaxis_transform(), va="center", fontsize=10, zorder=4)
+    axes.set(yticks=range(len(rows)), yticklabels=[""] * len(rows) if inside else rows)
+    axes.set_ylim(len(rows) - 0.4, -0.8 if inside else -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def median_and_range(values: pd.Series) -> str:
+    """Write median and range, as they shall read; a dash without values.
+
+    Examples
+    --------
+    >>> median_and_range(pd.Series([62.0])), median_and_range(pd.Series(dtype=float))
+    ('62.0', '–')
+    """
+    if values.empty:
+        return "–"
+    # no-break space and word joiner: a range is not broken over lines
+    return f"{values.median():.1f}" + (
+        f"\u00a0({values.min():.1f}–\u2060{values.max():.1f})" if len(values) > 1 else ""
+    )
+
+
+def _say(axes: Axes, text: str) -> None:
+    note = axes.text(0.98, 0.5, text, transform=axes.transAxes, ha="right", va="center", color=GREY)
+    note.set_in_layout(False)
+
+
+def _legend_above(axes: Axes, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
+    axes.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2, labelspacing=0.3
+    )
