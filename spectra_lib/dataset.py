@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from spectra_lib.errors import SpectraError
 from spectra_lib.fingerprints import make_fingerprints
 from spectra_lib.peaks import PeakTable, Rows, place_test_peaks, vary_peaks
-from spectra_lib.specification import DatasetSpec, Fingerprint, dataset_spec
+from spectra_lib.realism import Seed, add_noise_and_background, change_peaks, draw_levels
+from spectra_lib.specification import DatasetSpec, Fingerprint, Realism, canonical_digest, dataset_spec
 from spectra_lib.spectra import render
 
 
@@ -39,6 +40,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether spectra are exactly zero far from their peaks."""
+        return True
 
     def spectra(
         self,
@@ -88,6 +94,57 @@ class Split:
         ):
             state.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
         return state.hexdigest()
+
+
+@dataclass(frozen=True)
+class RealisticSplit(Split):
+    """A split whose spectra carry noise, a background or Lorentzian tails.
+
+    Noise and background are added to the normalised spectrum, which is then normalised again. Those
+    of a spectrum depend on its row only.
+
+    Attributes
+    ----------
+    realism : Realism
+        The dials; strain and texture are in the peaks already.
+    seed : tuple of int
+        Seed of the split.
+    """
+
+    realism: Realism
+    seed: Seed
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether spectra are exactly zero far from their peaks."""
+        return not self.realism.fills_spectrum
+
+    def spectra(
+        self,
+        rows: Rows = None,
+        normalize: bool = True,
+        dtype: type[np.float32] | type[np.float64] = np.float32,
+    ) -> NDArray[np.floating]:
+        """Render the chosen spectra (see `Split.spectra`)."""
+        chosen, peaks = np.arange(len(self))[slice(None) if rows is None else rows], self.peaks.take(rows)
+        levels = draw_levels(self.realism, self.seed, chosen)
+        shares = levels[:, 2] if self.realism.lorentzian[1] > 0 else None
+        spectra = render(peaks, self.n_points, dtype=np.float64, lorentzian=shares)
+        for spectrum, row, (noise, background, _) in zip(spectra, chosen, levels, strict=True):
+            add_noise_and_background(spectrum, noise, background, self.seed, int(row))
+            if normalize and spectrum.max() > 0:
+                spectrum /= spectrum.max()
+        if not normalize:
+            spectra *= render(peaks, self.n_points, normalize=False, dtype=np.float64, lorentzian=shares).max(
+                axis=1, keepdims=True, initial=0.0
+            )
+        return spectra.astype(dtype, copy=False)
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of labels, peaks and everything that is added to them."""
+        own = canonical_digest({"realism": self.realism.model_dump(mode="json"), "seed": self.seed})
+        return hashlib.sha256((super().digest + own).encode()).hexdigest()
 
 
 SPLITS = ("train", "validation", "test")
@@ -159,13 +216,21 @@ def make_dataset(dataset: str | DatasetSpec) -> Dataset:
     train, validation = vary_peaks(spec, fingerprints)
     test, test_labels = place_test_peaks(spec, fingerprints)
     labels = np.arange(spec.n_classes)
-    return Dataset(
-        spec,
-        fingerprints,
-        Split(np.repeat(labels, spec.n_train), train, spec.n_points),
-        Split(np.repeat(labels, spec.n_validation), validation, spec.n_points),
-        Split(test_labels, test, spec.n_points),
+    splits = (
+        (np.repeat(labels, spec.n_train), train),
+        (np.repeat(labels, spec.n_validation), validation),
+        (test_labels, test),
     )
+    return Dataset(spec, fingerprints, *(_make_split(spec, fingerprints, k, *own) for k, own in enumerate(splits)))
+
+
+def _make_split(
+    spec: DatasetSpec, fingerprints: tuple[Fingerprint, ...], number: int, labels: NDArray[np.int64], peaks: PeakTable
+) -> Split:
+    peaks = change_peaks(peaks, labels, spec, fingerprints, number)
+    if not spec.realism.fills_spectrum:
+        return Split(labels, peaks, spec.n_points)
+    return RealisticSplit(labels, peaks, spec.n_points, spec.realism, (spec.seed, number + 1))
 
 
 def export_dataset(dataset: Dataset, path: str | Path, *, overwrite: bool = False, chunk: int = 512) -> Path:

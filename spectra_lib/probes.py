@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import Dataset, Split
-from spectra_lib.peaks import PeakTable, Rows
-from spectra_lib.specification import Fingerprint
+from spectra_lib.dataset import Dataset, RealisticSplit, Split
+from spectra_lib.peaks import PeakTable
+from spectra_lib.specification import Fingerprint, Realism
 
+_BY_HAND = ((0, 1), (9, 10), (18, 19))
 PAIRS: dict[str, tuple[tuple[int, int], ...]] = {
     "benchmark": ((246, 382), (8, 318), (164, 281)),
-    "challenge": ((0, 1), (9, 10), (18, 19)),
-    "laptop": ((0, 1), (9, 10), (18, 19)),
+    **dict.fromkeys(("challenge", "challenge_noisy", "laptop", "laptop_noisy"), _BY_HAND),
 }
 """Pairs of classes mapped for each dataset: one for a minor peak, one for positions, one for heights."""
 
@@ -156,40 +156,18 @@ def occlusion(dataset: Dataset) -> tuple[Split, NDArray[np.int64]]:
     return Split(np.array(labels), table, dataset.spec.n_points), np.array(missing)
 
 
-@dataclass(frozen=True)
-class DegradedSplit(Split):
-    """A split whose spectra carry white noise and a smooth background.
+def degrade(split: Split, *, noise: float = 0.0, background: float = 0.0) -> RealisticSplit:
+    """Give a split's spectra without what may have been added to them, but with noise or a background.
 
-    Both are added to the normalised spectrum, which is then normalised again. Noise and
-    background of a spectrum depend on its row only.
-
-    Attributes
+    Parameters
     ----------
-    noise : float
-        Standard deviation of the noise, relative to the highest peak.
-    background : float
-        Height of the background, half a period of a cosine, relative to the highest peak.
+    split : Split
+        Gives labels and peaks.
+    noise, background : float
+        Their levels (see `spectra_lib.specification.Realism`), the same in all spectra.
     """
-
-    noise: float = 0.0
-    background: float = 0.0
-
-    def spectra(
-        self,
-        rows: Rows = None,
-        normalize: bool = True,
-        dtype: type[np.float32] | type[np.float64] = np.float32,
-    ) -> NDArray[np.floating]:
-        """Render the chosen spectra (see `Split.spectra`); they are always normalised."""
-        clean = super().spectra(rows, True, np.float64)
-        chosen = np.arange(len(self))[slice(None) if rows is None else rows]
-        phase = np.linspace(0.0, np.pi, self.n_points)
-        for spectrum, row in zip(clean, chosen, strict=True):
-            rng = np.random.default_rng(int(row))
-            spectrum += self.background * 0.5 * (1.0 + np.cos(phase + rng.uniform(0.0, np.pi)))
-            spectrum += self.noise * rng.standard_normal(self.n_points)
-            spectrum /= spectrum.max()
-        return clean.astype(dtype)
+    dials = Realism(noise=(noise, noise), background=(background, background))
+    return RealisticSplit(split.labels, split.peaks, split.n_points, dials, seed=())
 
 
 def probe_splits(dataset: Dataset) -> dict[str, Split]:
@@ -207,6 +185,8 @@ def probe_splits(dataset: Dataset) -> dict[str, Split]:
         probes[f"map-{grid.pair[0]}-{grid.pair[1]}"] = grid.split
     probes["occlusion"] = occlusion(dataset)[0]
     test = dataset.test
-    probes["noise"] = DegradedSplit(test.labels, test.peaks, test.n_points, noise=NOISE)
-    probes["background"] = DegradedSplit(test.labels, test.peaks, test.n_points, background=BACKGROUND)
+    probes["noise"] = degrade(test, noise=NOISE)
+    probes["background"] = degrade(test, background=BACKGROUND)
+    if not test.is_sparse:  # networks trained with noise or background are also asked about spectra without
+        probes["clean"] = Split(test.labels, test.peaks, test.n_points)
     return probes

@@ -132,8 +132,10 @@ def plan_windows(model: keras.Model, split: Split, sample: int = 256) -> Plan | 
     Returns
     -------
     Plan or None
-        None if windows save nothing.
+        None if windows save nothing, or if spectra differ from zero far from their peaks.
     """
+    if not split.is_sparse:
+        return None
     reaches = layer_reach(model)
     costs = {layer.name: _multiply_adds(layer) for layer in model.layers}
     total = sum(costs.values())

@@ -1,4 +1,4 @@
-"""From peak tables to spectra: Gaussian broadening and normalisation.
+"""From peak tables to spectra: Gaussian or pseudo-Voigt broadening and normalisation.
 
 The result is that of ``scipy.ndimage.gaussian_filter1d(..., mode="constant", truncate=4.0)`` on a
 line of single points, but only the points that a peak reaches are written: everything else
@@ -31,6 +31,7 @@ def render(
     *,
     normalize: bool = True,
     dtype: type[np.float32] | type[np.float64] = np.float32,
+    lorentzian: NDArray[np.float64] | None = None,
 ) -> NDArray[np.floating]:
     """Render the spectra of a peak table.
 
@@ -47,6 +48,9 @@ def render(
         Divide each spectrum by its own maximum, as the networks see it.
     dtype : float32 or float64
         Type of the result.
+    lorentzian : ndarray of float64, shape (n_spectra,), optional
+        Share of a Lorentzian of the same height and full width at half height in the peaks of each
+        spectrum (pseudo-Voigt); its tails reach everywhere.
 
     Returns
     -------
@@ -68,6 +72,11 @@ def render(
             f"a peak at position {peaks.positions.max()} lies outside the {n_points} points of the spectrum; "
             f"positions go from 0 to {n_points - 1}"
         )
+    if lorentzian is not None:
+        mixed = render(peaks, n_points, normalize=False, dtype=np.float64)
+        _mix_lorentzian(peaks.offsets, peaks.positions, peaks.heights, peaks.widths, lorentzian, mixed)
+        highest = mixed.max(axis=1, keepdims=True, initial=0.0)
+        return (mixed / np.where(highest > 0, highest, 1.0) if normalize else mixed).astype(dtype, copy=False)
     out = np.zeros((len(peaks), n_points), dtype=dtype)
     n_parts = min(available_cores(), max(1, len(peaks) // ROWS_WORTH_A_THREAD))
     edges = np.linspace(0, len(peaks), n_parts + 1).astype(int).tolist()
@@ -116,6 +125,27 @@ def _render(offsets, positions, heights, widths, normalize, out):  # type: ignor
         for peak in range(first, last):
             for x in range(max(0, positions[peak] - radius), min(n_points, positions[peak] + radius + 1)):
                 line[x] = 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix_lorentzian(offsets, positions, heights, widths, shares, out):  # type: ignore[no-untyped-def]
+    """Replace a share of each Gaussian in unscaled spectra by a Lorentzian."""
+    for row in range(len(widths)):
+        first, last, width = offsets[row], offsets[row + 1], widths[row]
+        radius = int(TRUNCATE * width + 0.5)
+        half = width * math.sqrt(2.0 * math.log(2.0))
+        total = 1.0
+        for k in range(1, radius + 1):
+            total += 2.0 * math.exp(-0.5 * (k / width) ** 2)
+        for peak in range(first, last):
+            position = positions[peak]
+            if np.any(positions[peak + 1 : last] == position):
+                continue
+            height = shares[row] * heights[peak] / total
+            for x in range(out.shape[1]):
+                distance = abs(x - position)
+                gaussian = math.exp(-0.5 * (distance / width) ** 2) if distance <= radius else 0.0
+                out[row, x] += height * (1.0 / (1.0 + (distance / half) ** 2) - gaussian)
 
 
 def gaussian_maximum(width: float) -> float:

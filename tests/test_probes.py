@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spectra_lib.dataset import make_dataset
-from spectra_lib.probes import GRID_SIZE, PAIRS, DegradedSplit, decision_map, occlusion, probe_splits
+from spectra_lib.probes import GRID_SIZE, PAIRS, decision_map, degrade, occlusion, probe_splits
 
 
 @pytest.mark.parametrize("name", list(PAIRS))
@@ -46,7 +46,7 @@ def test_occlusion_takes_each_peak_once():
 
 def test_degraded_spectra_depend_on_their_row_only_and_stay_normalised():
     test = make_dataset("smoke").test
-    noisy = DegradedSplit(test.labels, test.peaks, test.n_points, noise=0.02)
+    noisy = degrade(test, noise=0.02)
     np.testing.assert_array_equal(noisy.spectra([3, 1])[1], noisy.spectra()[1])
     assert noisy.spectra().max(axis=1) == pytest.approx(1.0)
     scale = noisy.spectra(dtype=np.float64) - test.spectra(dtype=np.float64)
@@ -55,12 +55,32 @@ def test_degraded_spectra_depend_on_their_row_only_and_stay_normalised():
 
 def test_a_background_is_smooth_and_as_high_as_asked():
     test = make_dataset("challenge").test
-    raised = DegradedSplit(test.labels, test.peaks, test.n_points, background=0.2).spectra(
-        slice(0, 20), dtype=np.float64
-    )
+    raised = degrade(test, background=0.2).spectra(slice(0, 20), dtype=np.float64)
     assert np.median(raised) > 0.02 and raised.min() >= 0
     empty = np.median(raised, axis=0)
     assert np.abs(np.diff(empty)).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "probe", "first", "total"),
+    [
+        ("smoke", "noise", 0.005982870236039162, 8.580306047071645),
+        ("smoke", "background", 0.06095714494585991, 19.786322810397678),
+        ("challenge", "noise", 0.005862272810190916, 6.681219514767918),
+        ("challenge", "background", 0.06032895669341087, 209.9286203646554),
+    ],
+)
+def test_noise_and_background_are_those_of_the_committed_records(name, probe, first, total):
+    (spectrum,) = probe_splits(make_dataset(name))[probe].spectra([7])
+    assert spectrum[0] == np.float32(first)
+    assert spectrum.sum(dtype=np.float64) == pytest.approx(total, rel=1e-12)
+
+
+def test_networks_trained_with_noise_are_asked_about_clean_spectra():
+    noisy, clean = make_dataset("laptop_noisy"), make_dataset("laptop")
+    probes = probe_splits(noisy)
+    np.testing.assert_array_equal(probes["clean"].spectra(), clean.test.spectra())
+    np.testing.assert_array_equal(probes["noise"].spectra([3]), probe_splits(clean)["noise"].spectra([3]))
 
 
 def test_every_dataset_has_its_probes():

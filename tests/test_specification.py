@@ -47,6 +47,10 @@ def read(**fields) -> DatasetSpec:
         ({"n_points": "many"}, ("n_points", "valid integer", "'many'")),
         ({"n_classes": 1}, ("n_classes", "greater than or equal to 2", "received 1")),
         ({"peak_count_law": "poisson"}, ("peak_count_law", "'gamma' or 'uniform'", "'poisson'")),
+        ({"realism": {"noise": [0.1, 0.0]}}, ("noise=(0.1, 0.0)", "minimum above its maximum", "swap")),
+        ({"realism": {"lorentzian": [0, 1.5]}}, ("lorentzian=(0.0, 1.5)", "above 1", "at most 1")),
+        ({"realism": {"strain": 1}}, ("realism.strain", "less than 1", "received 1")),
+        ({"realism": {"noice": [0, 1]}}, ("realism.noice", "Extra inputs are not permitted")),
         ({"peaks": 3}, ("peaks", "Extra inputs are not permitted", "received 3")),
         ({"name": "no/slash"}, ("name", "pattern", "'no/slash'")),
     ],
@@ -118,12 +122,31 @@ def test_every_parameter_enters_the_digest():
         "n_train": 49,
         "n_validation": 9,
         "test": {"shift": 20},
+        "realism": {"noise": [0, 0.1]},
         "seed": 1,
         "fingerprints": [ONE, TWO],
     }
     assert changed.keys() == DatasetSpec.model_fields.keys()
     digests = {DatasetSpec.read({**base.model_dump(), key: value}, key).digest for key, value in changed.items()}
     assert len(digests | {base.digest}) == len(changed) + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("benchmark", "8692f4ffc89f7ff533d0054c8fc46419b8debe5b7b155cf87a4a2a7226e8912d"),
+        ("challenge", "3992fd7511834d688b15beec2ed54695989c520ae22a0ae225c0bbcab224bc42"),
+        ("laptop", "682b4bc31ce175cfab6738c6cfbcf513cb682c5edaa24dc1be727442239bfb3a"),
+        ("smoke", "977245a6f6493d97060ed7036392210898b0618fdb34fc8e9dc341ef97b9e696"),
+    ],
+)
+def test_the_published_datasets_keep_their_digests(name, digest):
+    assert dataset_spec(name).digest == digest
+
+
+def test_dials_are_checked():
+    with pytest.raises(SpecificationError, match="trial: realism.noise.0: .*greater than or equal to 0"):
+        dataset_spec("smoke").with_realism("trial", noise=(-1, 0))
 
 
 def test_specifications_are_frozen():
