@@ -6,14 +6,16 @@ STORE ?= results
 ARCHIVE ?= records.tar.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm lock clean
+.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm test-docker test-browser lock clean
 
 help:  ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check pip==26.3
+	$(BIN)/pip install --quiet -c requirements.lock -e '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --group measured
 	@touch $@
 
 book: $(READY)  ## Execute the chapters from the committed records and render the book; trains nothing
@@ -27,6 +29,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/actionlint .github/workflows/*.yml
 
 bench: $(READY)  ## Measure rendering, training and memory against their limits
 	$(BIN)/python benchmarks/bench.py
@@ -44,9 +47,20 @@ campaign-gpu:  ## Train on a GPU with JAX and pack the records: make campaign-gp
 test-slurm: $(READY)  ## Try the campaign on a one-machine Slurm (needs root; Debian or Ubuntu)
 	workflow/test_slurm.sh $(BIN)/python
 
+test-docker: $(READY)  ## Build the image without Docker and execute the chapters in it (needs root; Debian)
+	command -v buildah debootstrap >/dev/null || { apt-get update -q && apt-get install -qy buildah debootstrap; }
+	$(BIN)/python workflow/test_docker.py $(CHAPTERS)
+
+test-browser: book .venv/.browser  ## Read the book in Chromium, on a desktop and on a phone; check links and markup
+	$(BIN)/pytest tests/browser -m browser
+
+.venv/.browser: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[browser]'
+	@touch $@
+
 lock: $(READY)  ## Resolve all dependencies anew into requirements.lock
 	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-find-links \
+	$(BIN)/pip-compile --quiet --extra dev --extra gpu --extra browser --strip-extras --no-header --no-annotate --no-emit-find-links \
 	    --no-emit-index-url --no-emit-trusted-host -o requirements.lock pyproject.toml
 	sed -i -e '/^spectra-lib @/d' \
 	    -e '1i # Made by make lock from pyproject.toml. Every environment is installed with these versions:' \

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
-import subprocess
-import sys
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Literal
 
 # XLA reads its flags once, when the first JAX computation starts.
@@ -31,6 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.errors import SpectraError
+from spectra_lib.machine import commit as commit
+from spectra_lib.machine import peak_memory as peak_memory
+from spectra_lib.machine import processor_name
 
 Execution = Literal["graph", "xla", "eager", "windows"]
 """How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
@@ -110,25 +109,17 @@ def device_name() -> str:
         import jax
 
         device = jax.devices()[0]
-        return device.device_kind if device.platform != "cpu" else _cpu_name()
+        return device.device_kind if device.platform != "cpu" else processor_name()
     if backend_name() == "tensorflow":
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else _cpu_name()
+        if not gpus:
+            return processor_name()
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     import torch
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu_name()
-
-
-def _cpu_name() -> str:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    name = platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        name = names[0] if names else name
-    return f"{name}, {cores} cores"
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
 
 
 def versions() -> dict[str, str]:
@@ -143,22 +134,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def commit() -> str:
-    """Commit of the source tree that runs, with "+changes" if it has uncommitted ones; "unknown" outside git."""
-    root = Path(__file__).resolve().parents[1]
-    try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "--", "spectra_lib"], cwd=root, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
-
-
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -3,7 +3,7 @@
 The paper rests on 40 runs on the general benchmark, 80 on the challenging set and 25 of modified
 networks. A residual network without hidden layers has no activation to vary, so that the 80 are 75
 different ones here. To these come comparisons of our own: the published code's protocol, mixed
-precision, and networks that differ from a published one in a single part.
+precision, networks that differ from a published one in a single part, and a network of our own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ MODIFIED = ("cnn6_bn", "cnn6_convdo", "cnnbn_mod", "vgg_mod", "resnet_mod")
 PUBLISHED_ACTIVATION = {"cnn6": "relu", "resnet": None}
 """Activation of the hidden layers as published, where it is not linear."""
 MODIFIED_ACTIVATION = "relu"
+OWN = "peaknet"
+"""The network of this project."""
 SINGLE_CHANGE_STAGES = {1: ("vgg", "cnn2"), 2: ("cnn_bn", "cnn3"), 3: ("cnn6", "cnn6_bn"), 4: ("resnet",)}
 """Networks of which one part is changed, the cheap ones first; three seeds each in stages h, the others in i."""
 
@@ -48,6 +50,7 @@ MULTIPLY_ADDS = {
     "cnnbn_mod": 111.5e6,
     "vgg_mod": 174.6e6,
     "resnet_mod": 1010.5e6,
+    "peaknet": 0.144e6,
 }
 """Multiply-adds of a spectrum, so that a plan needs no deep-learning backend (checked in the tests)."""
 
@@ -122,7 +125,7 @@ def campaign(runs: Path | None = None) -> list[Task]:
     --------
     >>> tasks = campaign()
     >>> tasks[0].stage, tasks[0].spec.model
-    ('a1', 'cnn2')
+    ('a0', 'peaknet')
     >>> len({task.spec.digest for task in tasks}) == len(tasks)
     True
     """
@@ -157,6 +160,9 @@ def _tasks() -> Iterator[Task]:
                 activation = PUBLISHED_ACTIVATION.get(model, "linear")
                 yield Task(stage, _spec("benchmark", model, activation, seed))
 
+    for dataset in ("challenge", "benchmark"):
+        for seed in SEEDS:
+            yield Task("a0", _spec(dataset, OWN, None, seed))
     yield from challenge("a1", quick, SEEDS[:1])
     yield from challenge("a2", quick, SEEDS[1:3])
     yield from challenge("b1", slow, SEEDS[:1])

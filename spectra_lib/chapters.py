@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 import textwrap
 import tokenize
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +25,21 @@ import nbformat
 import papermill
 import yaml
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.localinterfaces import localhost
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillException, PapermillExecutionError
 from pydantic import TypeAdapter, ValidationError
 from traitlets import default
 
+from spectra_lib import errors
+from spectra_lib.campaign import SEEDS
 from spectra_lib.errors import SpectraError, UnknownNameError
 from spectra_lib.profiles import list_profiles
+from spectra_lib.protocol import list_protocols
+from spectra_lib.published import published_validation_losses
+from spectra_lib.specification import list_datasets
 
 NOTEBOOKS = "notebooks"
 """Folder of the chapters' sources, in the project."""
@@ -56,12 +65,31 @@ def _models() -> Sequence[str]:
     return list_models()
 
 
-CHOICES: Mapping[str, Callable[[], Sequence[str]]] = {
+def _backends() -> Sequence[str]:
+    from spectra_lib.backend import EXECUTIONS  # imports keras
+
+    return list(EXECUTIONS)
+
+
+def _published_curves() -> Sequence[str]:
+    return list(published_validation_losses().model.unique())
+
+
+CHOICES: Mapping[str, Callable[[], Sequence[str | int]]] = {
     "profile": list_profiles,
+    "protocol": list_protocols,
+    "dataset": list_datasets,
     "model": _models,
     "models": _models,
+    "seeds": lambda: list(SEEDS),
+    "backends": _backends,
+    "curve": _published_curves,
+    "curve_seed": lambda: list(SEEDS),
 }
 """Allowed values of parameters that name something; the same in every chapter."""
+
+NOT_NEGATIVE = ("seed", "label", "peak")
+"""Parameters that count from 0; how far depends on the dataset, and the chapter says so."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +119,7 @@ class Parameter:
         Raises
         ------
         ChapterError
-            If the value has another type or is not among the allowed ones.
+            If the value has another type or is not among the allowed ones, or a list is empty whose default is not.
 
         Examples
         --------
@@ -106,15 +134,21 @@ class Parameter:
             raise ChapterError(
                 f"chapter {chapter!r}: parameter {self.name!r} must be of type {self.type}, received {value!r}"
             ) from None
-        if self.name in CHOICES:
+        several = isinstance(checked, list)
+        expected, received = "", checked
+        if self.name in NOT_NEGATIVE and checked < 0:
+            expected = "0 or more"
+        elif several and self.default and not checked:
+            expected = f"a list that is not empty, such as {self.default}"
+        elif self.name in CHOICES and (checked or not several):
             allowed = CHOICES[self.name]()
-            for item in checked if isinstance(checked, list) else [checked]:
-                if item not in allowed:
-                    raise ChapterError(
-                        f"chapter {chapter!r}: parameter {self.name!r} must be "
-                        f"{'a list of' if isinstance(checked, list) else 'one of'} {', '.join(allowed)}; "
-                        f"received {item!r}"
-                    )
+            wrong = [item for item in (checked if several else [checked]) if item not in allowed]
+            if wrong:
+                expected, received = f"{'a list of' if several else 'one of'} {', '.join(map(str, allowed))}", wrong[0]
+        if expected:
+            raise ChapterError(
+                f"chapter {chapter!r}: parameter {self.name!r} must be {expected}; received {received!r}"
+            )
         return checked
 
     def read(self, chapter: str, text: str) -> Any:
@@ -267,6 +301,15 @@ class LocalKernelManager(AsyncKernelManager):
     def _transport(self) -> str:
         return "tcp" if sys.platform == "win32" else "ipc"
 
+    @default("ip")
+    def _ip(self) -> str:
+        # With the transport "ipc" this begins the names of the sockets, which otherwise lie in the chapters' folder.
+        if self.transport == "tcp":
+            return localhost()
+        runtime = Path(jupyter_runtime_dir())
+        runtime.mkdir(parents=True, exist_ok=True)
+        return str(runtime / f"chapter-{uuid.uuid4().hex[:12]}")
+
 
 def execute_chapter(name: str, values: Mapping[str, Any], output: Path, project: Path = Path()) -> Path:
     """Execute a chapter and write the notebook with its results.
@@ -316,6 +359,10 @@ def execute_chapter(name: str, values: Mapping[str, Any], output: Path, project:
         _remove_paths(result)
     except PapermillExecutionError as error:
         result.replace(failed)
+        if error.ename in _names_of_own_errors():  # the message says it all
+            raise ChapterError(
+                f"chapter {name!r}: {error.evalue}\nThe notebook as far as it came is {failed}"
+            ) from error
         raise ChapterError(
             f"chapter {name!r}: a cell failed with {error.ename}: {error.evalue or _last_stderr(failed)}\n"
             f"{textwrap.indent(error.source, '    ')}\nThe notebook as far as it came is {failed}"
@@ -328,6 +375,11 @@ def execute_chapter(name: str, values: Mapping[str, Any], output: Path, project:
         source.unlink(missing_ok=True)
         result.unlink(missing_ok=True)
     return finished
+
+
+def _names_of_own_errors() -> set[str]:
+    """Names of the errors that say what was expected, what came and what to do."""
+    return {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, SpectraError)}
 
 
 def _remove_paths(path: Path) -> None:
@@ -344,3 +396,36 @@ def _last_stderr(path: Path) -> str:
         if cell.metadata.get("papermill", {}).get("exception"):
             return "".join(output.text for output in cell.outputs if output.get("name") == "stderr").strip()
     return ""
+
+
+def figure_faults(notebook: nbformat.NotebookNode) -> list[str]:
+    """Say what the figures of an executed chapter lack: a name, a caption, an alternative text.
+
+    A figure is a picture that a cell shows, as an image or inside HTML.
+
+    Examples
+    --------
+    >>> picture = nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"})
+    >>> cell = nbformat.v4.new_code_cell("draw()", outputs=[picture])
+    >>> figure_faults(nbformat.v4.new_notebook(cells=[cell]))
+    ["the figure of the cell that ends in 'draw()' has no name, no caption, no alternative text"]
+    """
+    faults = []
+    for cell in notebook.cells:
+        if "remove-cell" in cell.metadata.get("tags", ()):
+            continue
+        shown = [output.get("data", {}) for output in cell.get("outputs", ())]
+        images = [data for data in shown if any(kind.startswith("image/") for kind in data)]
+        tags = [tag for data in shown for tag in re.findall("<img[^>]*>", "".join(data.get("text/html", "")))]
+        if not images and not tags:
+            continue
+        options = cell.metadata.get("mystnb", {})
+        figure = options.get("figure", {})
+        missing = [key for key in ("name", "caption") if not str(figure.get(key, "")).strip()]
+        without = images and not str(options.get("image", {}).get("alt", "")).strip()
+        if without or not all(re.search(r'\salt="[^"]+"', tag) for tag in tags):
+            missing.append("alternative text")
+        if missing:
+            last = cell.source.strip().splitlines()[-1]
+            faults.append(f"the figure of the cell that ends in {last!r} has {', '.join(f'no {m}' for m in missing)}")
+    return faults

@@ -1,4 +1,4 @@
-"""The command line: ``spectra-lib datasets|models|train|records|claims|campaign|book``.
+"""The command line: ``spectra-lib datasets|models|train|records|baselines|ceiling|headroom|claims|campaign|book``.
 
 Exit codes: 0 done; 1 `records check` or a campaign found faults; 2 something the caller can mend, told
 in one message; 3 the time budget ended first and the same command goes on later. What a command
@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,8 @@ from typer.core import TyperGroup
 from spectra_lib import __version__
 from spectra_lib.claims_cli import claims_command
 from spectra_lib.errors import BudgetError, SpectraError
-from spectra_lib.specification import DatasetSpec, dataset_spec, list_datasets
+from spectra_lib.plugins import load_plugins, plugin_of
+from spectra_lib.specification import dataset_spec, find_dataset, list_datasets
 
 
 class Commands(TyperGroup):
@@ -100,6 +102,12 @@ Activation = Annotated[
     str | None, typer.Option(help="linear or relu between hidden layers; left out, as the network was published.")
 ]
 Store = Annotated[Path, typer.Option(help="Folder of the run records.", file_okay=False)]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", help="Python file that registers networks; it is executed with your rights. May be repeated."
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -141,7 +149,7 @@ def show_dataset_command(
 
         spectra-lib datasets show mine.json
     """
-    spec = _find_dataset(dataset)
+    spec = find_dataset(dataset)
     if as_json:
         typer.echo(spec.to_json())
         return
@@ -168,20 +176,23 @@ def export_dataset_command(
     """
     from spectra_lib.dataset import export_dataset, make_dataset
 
-    path = export_dataset(make_dataset(_find_dataset(dataset)), to, overwrite=force)
+    path = export_dataset(make_dataset(find_dataset(dataset)), to, overwrite=force)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 @models.command("list")
-def list_models_command() -> None:
+def list_models_command(plugin: Plugins = None) -> None:
     """List the networks.
 
-    Example:
+    Examples:
 
         spectra-lib models list
+
+        spectra-lib models list --plugin my_net.py
     """
     from spectra_lib.networks import list_models, network
 
+    load_plugins(plugin or ())
     entries = [network(name) for name in list_models()]
     rows = [(e.name, e.reference, e.variant_of or "", e.hidden_activation or "", e.doi) for e in entries]
     _print_table(("name", "reference", "variant of", "hidden layers", "doi"), rows)
@@ -194,6 +205,7 @@ def show_model_command(
     classes: Annotated[int, typer.Option(help="Number of classes.")] = 500,
     hidden_activation: Activation = None,
     option: Options = None,
+    plugin: Plugins = None,
 ) -> None:
     """Describe a network as built: layers, weights, cost, and the options it takes.
 
@@ -207,8 +219,12 @@ def show_model_command(
 
     from spectra_lib.networks import describe_model, network
 
+    load_plugins(plugin or ())
     found = describe_model(model, points, classes, hidden_activation, **_read_options(option))
     rows = [(name, _brief(value)) for name, value in asdict(found).items()]
+    origin = plugin_of(model)
+    if origin is not None:
+        rows += [("plugin", str(origin.file)), ("source SHA-256", origin.sha256)]
     options = ((f"option {name}", _brief(value)) for name, value in network(model).defaults.items())
     _print_table(("property", "value"), [*rows, *options])
 
@@ -230,6 +246,7 @@ def train_command(
     budget_minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after this time; the same command goes on later (exit code 3).")
     ] = None,
+    plugin: Plugins = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Train a network and write the record of the run; a run that the store has is not done again.
@@ -243,14 +260,17 @@ def train_command(
         spectra-lib train --dataset challenge --model cnn6 --hidden-activation linear --budget-minutes 60
 
         spectra-lib train --dataset mine.json --model vgg --option kernel=9 --store mine
+
+        spectra-lib train --dataset laptop --plugin my_net.py --model my_net
     """
     deadline = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
     from spectra_lib.records import RunStore
     from spectra_lib.runs import RunSpec
     from spectra_lib.training import train
 
+    load_plugins(plugin or ())
     fields = {
-        "dataset": _find_dataset(dataset),
+        "dataset": find_dataset(dataset),
         "model": model,
         "seed": seed,
         "hidden_activation": hidden_activation,
@@ -307,18 +327,19 @@ def list_records_command(
 def check_records_command(store: Store = Path("results")) -> None:
     """Check that every record is whole and consistent: with its protocol, its data and its file name.
 
-    Exits with code 1 if anything is wrong.
+    The results of baselines in the store are checked too. Exits with code 1 if anything is wrong.
 
     Example:
 
         spectra-lib records check --store results
     """
+    from spectra_lib.baselines.store import find_result_faults
     from spectra_lib.records import RunStore, find_faults
 
     if not store.is_dir():
         raise SpectraError(f"there is no folder {store}; name the folder of the records with --store")
     n_records = n_faulty = 0
-    for path, faults in find_faults(RunStore(store)):
+    for path, faults in chain(find_faults(RunStore(store)), find_result_faults(store)):
         n_records += 1
         n_faulty += bool(faults)
         for fault in faults:
@@ -328,15 +349,46 @@ def check_records_command(store: Store = Path("results")) -> None:
         raise typer.Exit(1)
 
 
+@app.command("ceiling")
+def ceiling_command(
+    dataset: DatasetName,
+    fresh: Annotated[
+        int | None,
+        typer.Option(min=2, help="Also estimate the limit for ever more spectra, from so many fresh ones per class."),
+    ] = None,
+) -> None:
+    """Tell how good any classifier can be: the errors to be expected of the ideal observer.
+
+    It knows the law by which spectra are varied and answers the most probable class; ties count as half,
+    a third and so on. On average over spectra of the training law no classifier errs less; on a given
+    test set a lucky or a suitably biased one may.
+
+    Examples:
+
+        spectra-lib ceiling challenge
+
+        spectra-lib ceiling mine.json --fresh 100
+    """
+    from spectra_lib.dataset import SPLITS, make_dataset
+    from spectra_lib.observer import ideal_observer
+
+    data = make_dataset(find_dataset(dataset))
+    observer = ideal_observer(data)
+    found = {name: observer.ceiling(data.split(name)) for name in SPLITS}
+    if fresh is not None:
+        found["limit"] = observer.ceiling_in_the_limit(fresh)
+    rows = []
+    for name, c in found.items():
+        figures = f"{c.expected_errors:.2f}", f"{100 * c.accuracy:.2f}", f"{100 * c.standard_error:.2f}"
+        rows.append((name, c.n_spectra, *figures, c.shared))
+    _print_table(("split", "spectra", "errors expected", "accuracy in %", "+- in %", "fit several classes"), rows)
+
+
 app.command("claims")(claims_command)
+_add_later("headroom", "spectra_lib.headroom_cli", "Ceilings of harder datasets, and errors against training data.")
+_add_later("baselines", "spectra_lib.baselines_cli", "List and measure the classical baselines.")
 _add_later("campaign", "spectra_lib.campaign_cli", "Plan, run and follow all training runs that the book rests on.")
 _add_later("book", "spectra_lib.book_cli", "Execute chapters and render the book.")
-
-
-def _find_dataset(text: str) -> DatasetSpec:
-    """Read a specification file, or look up a built-in dataset."""
-    is_file = text.endswith(".json") or "/" in text or Path(text).is_file()
-    return DatasetSpec.from_file(text) if is_file and text not in list_datasets() else dataset_spec(text)
 
 
 def _read_options(pairs: Sequence[str] | None) -> dict[str, Any]:

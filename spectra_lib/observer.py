@@ -8,6 +8,7 @@ always answers the most probable class; its accuracy is the ceiling.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,10 @@ class Ceiling:
         Expected number of errors, ties split evenly.
     shared : int
         Spectra that more than one class can have made.
+    tied : int
+        Spectra for which several classes are equally probable and more probable than all others.
+    spread : float
+        Standard deviation of the number of errors when ties are decided by lot.
     standard_error : float
         Standard error of the accuracy as an estimate for all spectra of the law; 0 for a fixed set of
         spectra, which is all there is.
@@ -44,6 +49,8 @@ class Ceiling:
     n_spectra: int
     expected_errors: float
     shared: int
+    tied: int
+    spread: float
     standard_error: float = 0.0
 
     @property
@@ -97,6 +104,36 @@ class IdealObserver:
         """
         return posterior(self.evidence(split), self.law.n_classes)
 
+    def likelihood(self, observed: PeakTable, label: int) -> NDArray[np.float64]:
+        """Density of peak lists under the law of one class; 0 where the class cannot make them.
+
+        Parameters
+        ----------
+        observed : PeakTable
+            Peak lists of n_spectra spectra, in order of position, heights relative to the highest peak.
+        label : int
+            The class.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_spectra,)
+            For each point and each unit of the logarithm of a height; comparable between classes unless
+            a height is not varied (see `spectra_lib.peak_likelihood`).
+
+        Examples
+        --------
+        >>> from spectra_lib.dataset import make_dataset
+        >>> observer = ideal_observer(make_dataset("benchmark"))
+        >>> seen = PeakTable.from_lists([[2790, 3900]] * 2, [[0.2, 1.0], [0.26, 1.0]], [2, 2])
+        >>> (observer.likelihood(seen, 281) > 0).tolist()
+        [False, True]
+        """
+        found = evidence(self.law, observed)
+        own = found.labels == label
+        out = np.zeros(len(found))
+        out[found.rows[own]] = found.likelihoods[own]
+        return out
+
     def in_support(self, split: Split) -> NDArray[np.bool_]:
         """Tell which classes can make each spectrum, shape (n_spectra, n_classes).
 
@@ -132,7 +169,13 @@ class IdealObserver:
         hit = np.bincount(rows, weights=best & (found.labels == split.labels[rows]), minlength=len(found))
         # Where no class is possible every class is as good.
         chance = np.where(n_best > 0, hit / np.maximum(n_best, 1), 1 / self.law.n_classes)
-        return Ceiling(len(split), float((1 - chance).sum()), _n_shared(found))
+        return Ceiling(
+            n_spectra=len(split),
+            expected_errors=float((1 - chance).sum()),
+            shared=_n_shared(found),
+            tied=int((n_best > 1).sum()),
+            spread=math.sqrt(float((chance * (1 - chance)).sum())),
+        )
 
     def ceiling_in_the_limit(self, per_class: int = 100, seed: int = 1) -> Ceiling:
         """Estimate the accuracy on spectra of the training law, as many as one likes.
@@ -176,9 +219,17 @@ class IdealObserver:
         found = evidence(self.law, observe(peaks))
         share = relative_probabilities(found)
         total = np.bincount(found.rows, weights=share, minlength=len(found))
+        n_best = np.bincount(found.rows, weights=_best(found), minlength=len(found))
         error = (1 - 1 / total).reshape(self.law.n_classes, per_class)  # the largest share is 1
         variance = error.var(axis=1, ddof=1).mean() / error.size  # drawn class by class
-        return Ceiling(error.size, float(error.sum()), _n_shared(found), math.sqrt(variance))
+        return Ceiling(
+            n_spectra=error.size,
+            expected_errors=float(error.sum()),
+            shared=_n_shared(found),
+            tied=int((n_best > 1).sum()),
+            spread=math.sqrt(float((error * (1 - error)).sum())),
+            standard_error=math.sqrt(variance),
+        )
 
     def classify(self, split: Split, tie_break: TieBreak = "ideal", tie: float = ROUNDING) -> NDArray[np.int64]:
         """Answer the most probable class, and among tied classes the one whose centre is nearest.
@@ -216,6 +267,21 @@ class IdealObserver:
         observed = observe(split.peaks)
         found = evidence(self.law, observed)
         return nearest_of_best(found, observed, make_centres(self.dataset, tie_break), tie)
+
+    def errors_by_tie(self, split: Split, ties: Sequence[float], tie_break: TieBreak = "ideal") -> list[int]:
+        """Count the errors of `classify` for several values of `tie`, weighing the classes once.
+
+        Examples
+        --------
+        >>> from spectra_lib.dataset import make_dataset
+        >>> data = make_dataset("challenge")
+        >>> ideal_observer(data).errors_by_tie(data.test, [1e-9, 1.0])
+        [0, 0]
+        """
+        observed = observe(split.peaks)
+        found, centres = evidence(self.law, observed), make_centres(self.dataset, tie_break)
+        answers = (nearest_of_best(found, observed, centres, tie) for tie in ties)
+        return [int(np.count_nonzero(labels != split.labels)) for labels in answers]
 
 
 def ideal_observer(dataset: Dataset) -> IdealObserver:

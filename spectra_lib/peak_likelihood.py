@@ -95,7 +95,8 @@ class TrainingLaw:
         Raises
         ------
         SpectraError
-            If more than `MAX_OVERLAP` peaks of one class can fall on the same point.
+            If more than `MAX_OVERLAP` peaks of one class can fall on the same point, or if the dataset has
+            strain or preferred orientation, which this law does not know.
 
         Examples
         --------
@@ -105,6 +106,11 @@ class TrainingLaw:
         >>> law.first[:2], law.last[:2]
         (array([ 650, 2950]), array([ 749, 3049]))
         """
+        if spec.realism.changes_peaks:
+            raise SpectraError(
+                f"dataset {spec.name!r} has realism.strain={spec.realism.strain} and realism.texture="
+                f"{spec.realism.texture}, which couple its peaks; this law needs independent ones, set both to 0"
+            )
         variation = spec.variation
         counts = [fingerprint.n_peaks for fingerprint in fingerprints]
         positions = np.concatenate([np.array(f.positions, dtype=np.int64) for f in fingerprints])

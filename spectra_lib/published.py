@@ -16,12 +16,17 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from spectra_lib.errors import UnknownNameError
+
 GENERATION_SECONDS = 15.0
 """The paper's upper bound for generating the benchmark's training and validation spectra (Results)."""
 
 TEST_SPECTRA: Mapping[str, int] = MappingProxyType({"benchmark": 4500, "challenge": 162})
 """Test spectra of each published dataset."""
 
+
+VALIDATION_SPECTRA: Mapping[str, int] = MappingProxyType({"benchmark": 5000, "challenge": 270})
+"""Validation spectra of each published dataset."""
 
 TRAINING_SPECTRA = 25_000
 """Training spectra of the general benchmark."""
@@ -85,6 +90,47 @@ def published_validation_losses() -> pd.DataFrame:
     ['cnn2', 'cnn_bn', 'resnet']
     """
     return _read("val_loss").copy()
+
+
+def published_validation_loss(model: str, seed: int) -> list[float]:
+    """Give one of the published validation curves.
+
+    Parameters
+    ----------
+    model : str
+        Network: cnn2, cnn_bn or resnet.
+    seed : int
+        Its seed.
+
+    Returns
+    -------
+    list of float
+        Loss after each epoch, in nats.
+
+    Raises
+    ------
+    UnknownNameError
+        If no such curve was published.
+
+    Examples
+    --------
+    >>> len(published_validation_loss("cnn2", 1))
+    63
+    """
+    curves = published_validation_losses()
+    for kind, column, value in (
+        ("published curve of network", "model", model),
+        ("seed of a published curve", "seed", seed),
+    ):
+        curves = _one_value(curves, kind, column, value)
+    return [float(loss) for loss in curves.sort_values("epoch").val_loss]
+
+
+def _one_value(table: pd.DataFrame, kind: str, column: str, value: object) -> pd.DataFrame:
+    chosen = table[table[column] == value]
+    if chosen.empty:
+        raise UnknownNameError(kind, value, map(str, table[column].unique()))
+    return chosen
 
 
 def published_confusions() -> pd.DataFrame:

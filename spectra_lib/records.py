@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from spectra_lib.errors import StoreError, explain
 from spectra_lib.protocol import Progress, protocol
@@ -116,6 +116,27 @@ class Session(Value):
     commit: str
 
 
+class NetworkNote(Value):
+    """What a record keeps of a network from outside the package, which others may not have.
+
+    Attributes
+    ----------
+    origin : str
+        Name of the file that defines it, or package and module of its entry point; `RunSpec.source`
+        is the SHA-256 of that source.
+    reference, doi : str
+        Where it was published, as its author says.
+    parameters, multiply_adds : int
+        Number of weights; multiplications with addition for one spectrum.
+    """
+
+    origin: str
+    reference: str
+    doi: str
+    parameters: int
+    multiply_adds: int
+
+
 class RunRecord(Value):
     """The result of a training run.
 
@@ -152,6 +173,8 @@ class RunRecord(Value):
         Training and evaluation, all sessions together.
     peak_memory_bytes : int
         Largest resident memory of the last session's process.
+    network : NetworkNote or None
+        Of a network from outside the package, where it came from; not written for the package's own.
     """
 
     schema_version: Literal[1] = 1
@@ -172,6 +195,11 @@ class RunRecord(Value):
     weights_sha256: str
     wall_seconds: float
     peak_memory_bytes: int
+    network: NetworkNote | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_note(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in write(self).items() if key != "network" or value is not None}
 
     def result(self) -> dict[str, Any]:
         """Everything that must be equal when the same run is done again on the same machine."""
@@ -195,6 +223,8 @@ class RunRecord(Value):
             return found
         if self.digest != self.spec.digest:
             found.append(f"digest {self.digest[:8]} is not that of the specification, {self.spec.digest[:8]}")
+        if (self.spec.source is None) != (self.network is None):
+            found.append("a network from outside the package needs both the hash of its source and a note")
         progress = self.replay()
         if progress.kept_epoch != self.kept_epoch:
             found.append(f"kept epoch {self.kept_epoch}, but the protocol demands {progress.kept_epoch}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer, model_validator
 
 from spectra_lib.protocol import protocol
 from spectra_lib.specification import DatasetSpec, Value, canonical_digest, dataset_spec, list_datasets
@@ -39,6 +39,9 @@ class RunSpec(Value):
         At most so many epochs; spectra in a step.
     learning_rate : float
         Initial rate of Adam.
+    source : str or None
+        SHA-256 of the file that defines a network from outside the package (`spectra_lib.plugins`); filled
+        in by itself, and not written where there is none.
 
     Examples
     --------
@@ -56,6 +59,11 @@ class RunSpec(Value):
     max_epochs: Annotated[int, Field(ge=1)] = 500
     batch_size: Annotated[int, Field(ge=1)] = 128
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-4
+    source: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_source(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in write(self).items() if key != "source" or value is not None}
 
     @model_validator(mode="after")
     def _resolve(self, info: ValidationInfo) -> Self:
@@ -67,10 +75,18 @@ class RunSpec(Value):
             dataset_spec(self.dataset)
         if info.context is not TRUSTED:
             from spectra_lib.networks import resolve_options
+            from spectra_lib.plugins import source_of
 
             activation, options = resolve_options(self.model, self.hidden_activation, self.options)
             object.__setattr__(self, "hidden_activation", activation)
             object.__setattr__(self, "options", {key: _plain(options[key]) for key in sorted(options)})
+            source = source_of(self.model)
+            if self.source not in (None, source):
+                raise ValueError(
+                    f"network {self.model!r} of this run is defined by a file of SHA-256 {self.source[:12]}..., but "
+                    f"the one there is {f'has {source[:12]}...' if source else 'is built in'}; load that file instead"
+                )
+            object.__setattr__(self, "source", source)
         return self
 
     @property

@@ -13,7 +13,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +29,12 @@ from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
 from spectra_lib.dataset import Dataset, Split, make_dataset
 from spectra_lib.errors import BudgetError, StoreError
-from spectra_lib.networks import build_model
+from spectra_lib.networks import build_model, describe_model
+from spectra_lib.networks.adaptation import adapt_model
+from spectra_lib.plugins import plugin_of
 from spectra_lib.probes import probe_splits
 from spectra_lib.protocol import Progress, protocol
-from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunStore, Session, data_digests
+from spectra_lib.records import History, Metrics, NetworkNote, Predictions, RunRecord, RunStore, Session, data_digests
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
 
@@ -82,6 +84,7 @@ class _Trainer:
     spec: RunSpec
     dataset: Dataset
     execution: backend.Execution | None
+    probes: Mapping[str, Split] = field(default_factory=dict)
     history: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in History.model_fields})
     sessions: list[dict[str, Any]] = field(default_factory=list)
     kept: list[NDArray] = field(default_factory=list)
@@ -110,6 +113,11 @@ class _Trainer:
         # The network that is trained: the same weights, fed with windows if that pays.
         self.trained = self.model if self.plan is None else with_windows(self.model, self.plan)
         backend.compile_for_training(self.trained, self.spec.learning_rate, self.execution)
+
+    def adapt(self) -> None:
+        """Give layers that start from the training spectra their first weights."""
+        split = self.dataset.train
+        adapt_model(self.model, SpectraBatches(split, np.arange(len(split)), self.spec.batch_size), split.labels)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -148,7 +156,7 @@ class _Trainer:
 
     def logits(self, split: Split) -> NDArray[np.float64]:
         """Outputs of the last dense layer, shape (n_spectra, n_classes)."""
-        sparse = self.plan is not None and type(split) is Split  # noise and background fill the whole spectrum
+        sparse = self.plan is not None and split.is_sparse  # noise and background fill the whole spectrum
         batches = SpectraBatches(split, np.arange(len(split)), self.spec.batch_size, self.plan if sparse else None)
         network = self.trained if sparse else self.model
         return np.asarray(network.predict(batches, verbose=0), dtype=np.float64)
@@ -165,11 +173,12 @@ class _Trainer:
         }
 
     def resume(self, folder: CheckpointFolder) -> None:
-        """Go back to the newest checkpoint, if there is a fitting one."""
+        """Go back to the newest checkpoint, if there is a fitting one; else begin."""
         checkpoint, damaged = folder.read()
         for message in damaged:
             warnings.warn(message, stacklevel=3)
         if checkpoint is None:
+            self.adapt()
             return
         book = checkpoint.book
         if book["digest"] != self.spec.digest or book["data_digests"] != data_digests(self.dataset):
@@ -206,7 +215,7 @@ class _Trainer:
             commit=backend.commit(),
         ).model_dump()
 
-    def record(self, seconds: float) -> RunRecord:
+    def record(self, seconds: float, network: NetworkNote | None) -> RunRecord:
         """Evaluate the kept weights anew and put everything into a record."""
         start = time.monotonic()
         backend.set_state(self.model.weights, self.kept)
@@ -225,7 +234,7 @@ class _Trainer:
         )
         probes = {
             name: Predictions.from_probabilities(np.exp(log_softmax(self.logits(split), axis=1)))
-            for name, split in probe_splits(self.dataset).items()
+            for name, split in {**probe_splits(self.dataset), **self.probes}.items()
         }
         return RunRecord(
             spec=self.spec,
@@ -240,6 +249,7 @@ class _Trainer:
             weights_sha256=_hash(self.kept),
             wall_seconds=seconds + time.monotonic() - start,
             peak_memory_bytes=backend.peak_memory(),
+            network=network,
             train=metrics["train"],
             validation=metrics["validation"],
             test=metrics["test"],
@@ -256,6 +266,7 @@ def train(
     deadline: float | None = None,
     quiet: bool = False,
     on_epoch: Callable[[Progress], None] | None = None,
+    probes: Mapping[str, Split] | None = None,
 ) -> RunRecord:
     """Do a training run, or give its record if the store has it.
 
@@ -275,6 +286,9 @@ def train(
         Show no progress.
     on_epoch : callable, optional
         Called with the progress after each epoch, once its checkpoint is under way.
+    probes : mapping of str to Split, optional
+        Further spectra on which to ask the kept weights; the answers go into the record beside those of the
+        dataset's own probes. A record that the store has is given as it is.
 
     Returns
     -------
@@ -308,7 +322,7 @@ def train(
             return known
         folder = CheckpointFolder(store.work_path(spec))
         try:
-            record = _train(spec, folder, execution, deadline, quiet, on_epoch)
+            record = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {})
         finally:
             folder.close()
         store.save(record)
@@ -323,9 +337,11 @@ def _train(
     deadline: float | None,
     quiet: bool,
     on_epoch: Callable[[Progress], None] | None,
+    probes: Mapping[str, Split],
 ) -> RunRecord:
     start = time.monotonic()
-    trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution))
+    network = note_network(spec)
+    trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution), probes)
     trainer.resume(folder)
     trainer.sessions.append(trainer.session())
     with _bar(spec, trainer.progress.epoch, quiet) as bar:
@@ -349,7 +365,23 @@ def _train(
             if on_epoch is not None:
                 on_epoch(progress)
     folder.wait()
-    return trainer.record(trainer.earlier_seconds + time.monotonic() - start)
+    return trainer.record(trainer.earlier_seconds + time.monotonic() - start, network)
+
+
+def note_network(spec: RunSpec) -> NetworkNote | None:
+    """Describe a network from outside the package, for those who will not have it; None for one of our own."""
+    plugin = plugin_of(spec.model)
+    if plugin is None:
+        return None
+    data = spec.dataset_spec
+    found = describe_model(spec.model, data.n_points, data.n_classes, spec.hidden_activation, **spec.options)
+    return NetworkNote(
+        origin=plugin.origin,
+        reference=found.reference,
+        doi=found.doi,
+        parameters=found.parameters,
+        multiply_adds=found.multiply_adds,
+    )
 
 
 def _bar(spec: RunSpec, done: int, quiet: bool) -> tqdm:

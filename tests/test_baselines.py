@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +14,18 @@ from spectra_lib.baselines import (
     baseline_table,
     fit_baseline,
     list_baselines,
+    load_results,
     measure_baseline,
+    measure_in_fresh_process,
     register_baseline,
     registry,
+    save_result,
 )
 from spectra_lib.baselines.features import Features, choose_width, most_similar, sparse_spectra
 from spectra_lib.baselines.forest import Forest
+from spectra_lib.baselines.store import find_result_faults
 from spectra_lib.dataset import Dataset, Split, make_dataset
-from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib.errors import SpecificationError, SpectraError, StoreError, UnknownNameError
 from spectra_lib.observer import ideal_observer
 from spectra_lib.peak_finding import find_peak_lists
 from spectra_lib.peak_likelihood import observe
@@ -204,7 +209,8 @@ def test_vanished_spectrum_is_classified_by_all(smoke: Dataset) -> None:
 def test_result_round_trip_and_table(smoke: Dataset) -> None:
     result = measure_baseline("cosine_broadened", smoke)
     assert BaselineResult.from_json(result.to_json()) == result
-    assert result.dataset_digest == smoke.spec.digest
+    assert result.dataset == "smoke"
+    assert result.dataset_spec == smoke.spec
     assert result.fit_seconds > 0
     assert result.predict_seconds > 0
     assert 10**7 < result.peak_memory_bytes < 10**11
@@ -216,9 +222,93 @@ def test_result_round_trip_and_table(smoke: Dataset) -> None:
         (result.to_json()[:-5], "not a complete JSON text"),
         (result.to_json().replace('"test_errors":', '"test_errors":4'), "test_errors=40 for 36 predictions"),
         (result.to_json().replace('"name"', '"nam"'), "name: Field required"),
+        (result.to_json().replace('"smoke"', '"smok"'), "unknown dataset 'smok'"),
     ):
         with pytest.raises(SpecificationError, match=message):
             BaselineResult.from_json(text)
+
+
+def test_result_on_a_dataset_of_ones_own_names_its_law(smoke: Dataset) -> None:
+    own = make_dataset(smoke.spec.model_copy(update={"name": "mine", "n_train": 3}))
+    result = BaselineResult.from_json(measure_baseline("cosine", own).to_json())
+    assert result.dataset == own.spec
+    assert result.faults(own) == []
+    assert result.faults(smoke) == ["the data are not those that the specification gives now"]
+    assert result.row()["dataset"] == "mine"
+
+
+def test_table_of_no_results() -> None:
+    assert baseline_table([]).test_errors.tolist() == []
+
+
+# The store
+
+
+def test_each_baseline_is_measured_in_a_process_of_its_own(smoke: Dataset, tmp_path: Path) -> None:
+    ballast = np.ones(60_000_000)  # 480 MB that a fresh process does not see
+    result = measure_in_fresh_process("nearest_neighbour", smoke.spec)
+    assert result.peak_memory_bytes < ballast.nbytes
+    assert result.test_predictions == measure_baseline("nearest_neighbour", smoke).test_predictions
+    path = save_result(tmp_path, result)
+    assert path == tmp_path / "baselines" / "smoke" / "nearest_neighbour.json"
+    assert load_results(tmp_path) == (result,)
+    save_result(tmp_path, result)  # a later measurement replaces an earlier one
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    with pytest.raises(UnknownNameError, match="unknown baseline 'nearest'"):
+        measure_in_fresh_process("nearest", smoke.spec)
+
+
+def test_a_process_that_fails_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    class Broken:
+        name = "broken"
+        text: str | None = "{"
+
+        def to_json(self) -> str | None:
+            return self.text
+
+    broken = Broken()
+    with pytest.raises(SpectraError, match="baseline 'cosine': .*not a complete JSON text"):
+        measure_in_fresh_process("cosine", broken)  # type: ignore[arg-type]
+    broken.text = None
+    with pytest.raises(SpectraError, match="baseline 'cosine' on 'broken': the process ended with exit code 1"):
+        measure_in_fresh_process("cosine", broken)  # type: ignore[arg-type]
+    assert "TypeError" in capfd.readouterr().err
+
+
+def test_faults_of_stored_results_are_found(smoke: Dataset, tmp_path: Path) -> None:
+    result = measure_baseline("cosine_broadened", smoke)
+    path = save_result(tmp_path, result)
+    assert list(find_result_faults(tmp_path)) == [(path, [])]
+    altered = (*result.test_predictions[:-1], (result.test_predictions[-1] + 1) % 4)
+    save_result(tmp_path, result.model_copy(update={"test_predictions": altered}))
+    ((_, (fault,)),) = find_result_faults(tmp_path)
+    assert fault == f"test: predictions make {result.test_errors + 1} errors, the result says {result.test_errors}"
+    save_result(tmp_path, result.model_copy(update={"data_digests": {}, "validation_predictions": (0, 0)}))
+    ((_, faults),) = find_result_faults(tmp_path)
+    assert faults == [
+        "validation: 2 predictions for 16 spectra",
+        "the data are not those that the specification gives now",
+    ]
+    path.write_text(result.to_json()[:-9])
+    other = path.with_name("other.json")
+    other.write_text(result.to_json())
+    (_, (damaged,)), (_, (misnamed,)) = find_result_faults(tmp_path)
+    assert "not a complete JSON text" in damaged
+    assert "delete cosine_broadened.json and run the baseline again" in damaged
+    assert misnamed == "the file should be called baselines/smoke/cosine_broadened.json"
+    with pytest.raises(StoreError, match="not a complete JSON text"):
+        load_results(tmp_path)
+
+
+def test_a_store_that_cannot_be_written_is_told(smoke: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "baselines").write_text("a file where the folder should be")
+    with pytest.raises(StoreError, match="cannot write the result .*choose another store"):
+        save_result(tmp_path, measure_baseline("cosine", smoke))
+
+
+def test_committed_results_are_sound(project: Path) -> None:
+    for path, faults in find_result_faults(project / "results"):
+        assert faults == [], path
 
 
 def test_matchers_handle_a_law_that_moves_nothing() -> None:

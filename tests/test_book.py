@@ -1,12 +1,14 @@
 """The book: what is assembled, and that neither a missing chapter nor a warning gets through."""
 
+import re
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from spectra_lib.book import BookError, assemble, book_chapters, build_book, render_book
-from spectra_lib.chapters import ChapterError
+from spectra_lib.chapters import ChapterError, figure_faults
 from spectra_lib.errors import UnknownNameError
 
 PROJECT = Path(__file__).parents[1]
@@ -95,6 +97,47 @@ def test_a_chapter_that_was_not_executed_is_named(project):
         assemble(project)
 
 
+PICTURE = {"image/svg+xml": "<svg/>", "text/plain": "<Figure>"}
+SLIDER = {"text/html": '<div class="frames"><img src="data:," alt="one"><img src="data:," alt="two" hidden></div>'}
+OPTIONS = {"figure": {"name": "fig-a", "caption": "A figure."}, "image": {"alt": "A line."}}
+
+
+def shown(data, options):
+    """An executed notebook whose one cell shows something."""
+    output = nbformat.v4.new_output("display_data", data)
+    cell = nbformat.v4.new_code_cell("x = 1\ndraw(x)", metadata={"mystnb": options}, outputs=[output])
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A chapter"), cell])
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "missing"),
+    [
+        (PICTURE, OPTIONS, ""),
+        (SLIDER, {"figure": OPTIONS["figure"]}, ""),
+        ({"text/plain": "3"}, {}, ""),
+        (PICTURE, OPTIONS | {"figure": {"name": "fig-a"}}, "no caption"),
+        (PICTURE, OPTIONS | {"figure": {"name": "fig-a", "caption": " "}}, "no caption"),
+        (PICTURE, OPTIONS | {"figure": {"caption": "A figure."}}, "no name"),
+        (PICTURE, {"figure": OPTIONS["figure"]}, "no alternative text"),
+        (PICTURE, {}, "no name, no caption, no alternative text"),
+        ({"text/html": SLIDER["text/html"].replace(' alt="two"', "")}, OPTIONS, "no alternative text"),
+    ],
+)
+def test_a_figure_has_name_caption_and_alternative_text(data, options, missing):
+    faults = figure_faults(shown(data, options))
+    assert faults == ([f"the figure of the cell that ends in 'draw(x)' has {missing}"] if missing else [])
+
+
+def test_a_chapter_with_a_bare_figure_does_not_get_into_the_book(project):
+    executed = project / "_build" / "executed"
+    executed.mkdir(parents=True)
+    nbformat.write(shown(PICTURE, {}), executed / "trial.ipynb")
+    with pytest.raises(
+        BookError, match=r"chapter 'trial': the figure of the cell that ends in 'draw\(x\)' has no name"
+    ):
+        assemble(project)
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
@@ -123,3 +166,53 @@ def test_every_page_is_in_the_table_of_contents():
     listed = {toc["root"]} | {entry["file"] for part in toc["parts"] for entry in part["chapters"]}
     pages = {f"book/{path.stem}" for path in (PROJECT / "book").glob("*.md")}
     assert listed == pages | {f"notebooks/{name}" for name in book_chapters(PROJECT)}
+
+
+def prose():
+    """The text of each chapter and page."""
+    pages = [*(PROJECT / "notebooks").glob("*.md"), *(PROJECT / "book").glob("*.md")]
+    return {page.name: page.read_text(encoding="utf-8") for page in pages}
+
+
+def test_every_reference_is_cited_and_can_be_found():
+    entries = re.split(r"\n(?=@)", (PROJECT / "book" / "references.bib").read_text(encoding="utf-8").strip())
+    keys = [re.match(r"@\w+\{(\w+),", entry)[1] for entry in entries]
+    assert len(set(keys)) == len(keys)
+    for key, entry in zip(keys, entries, strict=True):
+        assert re.search(r"^\s*(doi|isbn)\s*=\s*\{\S+\}", entry, re.MULTILINE), key
+    text = "\n".join(prose().values())
+    cited = {key.strip() for group in re.findall(r"\{cite:\w+\}`([^`]+)`", text) for key in group.split(",")}
+    assert cited == set(keys)
+
+
+def test_terms_are_in_the_glossary():
+    pages = prose()
+    defined = set(re.findall(r"^(\S[^\n]*)\n  \S", pages["glossary.md"], re.MULTILINE))
+    for page, text in pages.items():
+        for term in re.findall(r"\{term\}`([^`]+)`", text):
+            name = re.sub(r"^.*<(.*)>$", r"\1", " ".join(term.split()))
+            assert name in defined, (page, term)
+
+
+def test_launch_buttons_and_badges_come_with_a_known_repository(project, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/spectra")
+    build_book(project, lambda line: None)
+    page = (project / "_build" / "html" / "notebooks" / "trial.html").read_text(encoding="utf-8")
+    assert "https://mybinder.org/v2/gh/someone/spectra/main?urlpath=lab/tree/notebooks/trial.md" in page
+    assert "trial.ipynb?" not in page
+    assert "initThebeSBT()" in page
+    assert 'href="https://github.com/someone/spectra/actions"' in page  # the start page has badges
+    assert page.count("const THEBE_JS_URL") == 1
+
+
+def test_without_a_repository_nothing_points_to_one(project, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
+    build_book(project, lambda line: None)
+    for path in (project / "_build" / "html").rglob("*.html"):
+        assert not {"mybinder.org/v2", "github.com/someone", "initThebeSBT()"} & set(path.read_text().split('"'))
+
+
+def test_the_start_page_has_the_card_that_a_known_repository_links():
+    text = (PROJECT / "notebooks" / "intro.md").read_text(encoding="utf-8")
+    assert ":link: binder\n:link-type: ref\n" in text

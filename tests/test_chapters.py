@@ -85,6 +85,9 @@ def test_folder_without_chapters(tmp_path):
         ({"seeds": 1}, r"parameter 'seeds' must be of type list\[int\], received 1"),
         ({"seeds": [0, "1"]}, r"parameter 'seeds' must be of type list\[int\]"),
         ({"profile": "big"}, "parameter 'profile' must be one of paper, laptop; received 'big'"),
+        ({"seeds": [0, 7]}, "parameter 'seeds' must be a list of 0, 1, 2, 3, 4; received 7"),
+        ({"seeds": []}, r"parameter 'seeds' must be a list that is not empty, such as \[0, 1\]; received \[\]"),
+        ({"label": -1}, "parameter 'label' must be 0 or more; received -1"),
     ],
 )
 def test_wrong_values_are_refused_before_anything_runs(tmp_path, values, message):
@@ -96,9 +99,9 @@ def test_wrong_values_are_refused_before_anything_runs(tmp_path, values, message
 
 def test_right_values_are_taken(tmp_path):
     write_chapter(tmp_path)
-    assert read_chapter("trial", tmp_path).check({"label": 4, "seeds": [], "scale": 2}) == {
+    assert read_chapter("trial", tmp_path).check({"label": 4, "seeds": [4], "scale": 2}) == {
         "label": 4,
-        "seeds": [],
+        "seeds": [4],
         "scale": 2.0,
     }
 
@@ -153,6 +156,30 @@ def test_a_failing_cell_names_the_chapter_and_leaves_no_result(tmp_path):
     assert "value = 1 / 0" in str(caught.value)
     assert not result.exists()
     assert "so far" in output_text(tmp_path / "out" / "trial.failed.ipynb")
+
+
+def test_an_error_that_explains_itself_is_told_without_the_cell(tmp_path):
+    write_chapter(tmp_path, "import spectra_lib as sl\nsl.make_dataset('smok')")
+    with pytest.raises(ChapterError, match="chapter 'trial': unknown dataset 'smok'; known: .*") as caught:
+        execute_chapter("trial", {}, tmp_path / "out", tmp_path)
+    assert "make_dataset" not in str(caught.value)
+    assert (tmp_path / "out" / "trial.failed.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("models", ["cnn9"], "must be a list of .*cnn2.*; received 'cnn9'"),
+        ("model", "cnn9", "must be one of .*cnn2.*; received 'cnn9'"),
+        ("protocol", "mine", "must be one of paper, code; received 'mine'"),
+        ("backends", ["theano"], "must be a list of tensorflow, jax, torch; received 'theano'"),
+        ("curve", "vgg", "must be one of cnn2, cnn_bn, resnet; received 'vgg'"),
+    ],
+)
+def test_names_are_checked_against_what_there_is(parameter, value, message):
+    declared = Parameter(parameter, "list[str]" if isinstance(value, list) else "str", value)
+    with pytest.raises(ChapterError, match=message):
+        declared.check("trial", value)
 
 
 def test_an_error_of_the_shell_itself_is_told(tmp_path):

@@ -12,10 +12,8 @@ from spectra_lib.claims import GROUPS, Outcome, claim_rows, gather_evidence, jud
 from spectra_lib.claims.benchmark import CONVOLUTIONS, loss_jumps, published_networks
 from spectra_lib.claims.causes import (
     HIDDEN_LAYERS,
-    Cause,
     _moved_away,
     _nearest_to_other,
-    cause_of_confusion,
     collapse_gap,
 )
 from spectra_lib.claims.challenge import POOLING_OPTION
@@ -24,6 +22,7 @@ from spectra_lib.claims.evidence import Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims_cli import as_text, summary
 from spectra_lib.cli import app
+from spectra_lib.confusions import Cause, cause_of_confusion
 from spectra_lib.dataset import Split, make_dataset
 from spectra_lib.dataset_statistics import coverage_of_test_peaks
 from spectra_lib.errors import SpectraError, UnknownNameError
@@ -47,7 +46,7 @@ JAGGED = tuple(loss * (1 + 9 * (epoch % 2)) for epoch, loss in enumerate(SMOOTH)
 @pytest.fixture(scope="module")
 def nothing() -> Evidence:
     """Real datasets, and no record at all."""
-    return gather_evidence(RunRecords(()))
+    return gather_evidence(RunRecords(()), measured={})
 
 
 @pytest.fixture(scope="module")

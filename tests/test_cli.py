@@ -17,7 +17,7 @@ from spectra_lib import cli
 from spectra_lib.cli import app
 from spectra_lib.records import RunStore, load_records
 from spectra_lib.runs import RunSpec
-from spectra_lib.specification import DatasetSpec, dataset_spec
+from spectra_lib.specification import DatasetSpec, dataset_spec, list_datasets
 
 # A network small enough that training it takes a moment.
 TRAIN = ["train", "--dataset", "smoke", "--model", "vgg", "--max-epochs", "2", "--option", "hidden_units=[8]"]
@@ -47,7 +47,7 @@ def test_datasets_list():
     lines = run("datasets", "list").stdout.splitlines()
     assert lines[0].split() == ["name", "classes", "points", "training", "validation", "test"]
     assert lines[1].split() == ["benchmark", "500", "5000", "25000", "5000", "4500"]
-    assert [line.split()[0] for line in lines[1:]] == ["benchmark", "challenge", "laptop", "smoke"]
+    assert [line.split()[0] for line in lines[1:]] == list_datasets()
 
 
 def test_datasets_show_names_every_parameter():
@@ -92,7 +92,7 @@ def test_datasets_export_of_a_specification_file(tmp_path):
 
 def test_models_list():
     lines = run("models", "list").stdout.splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 1 + len(spectra_lib.list_models())
     assert "Schuetzke et al. 2023" in next(line for line in lines if line.startswith("vgg_mod"))
 
 
@@ -183,6 +183,39 @@ def test_records_check(store, tmp_path):
     assert "1 records checked, 1 with faults" in printed
 
 
+# Baselines and the ceiling
+
+
+def test_baselines_list():
+    lines = run("baselines", "list").stdout.splitlines()
+    assert lines[0].split(maxsplit=1) == ["cosine", "Cosine similarity to the ideal spectra."]
+    assert len(lines) == 10
+
+
+def test_baselines_are_run_once_and_checked(tmp_path):
+    command = ("baselines", "run", "cosine", "--dataset", "smoke", "--store", tmp_path)
+    assert "cosine: 1 of 16 validation and 0 of 36 test spectra wrong; fitted in" in run(*command).stdout
+    path = tmp_path / "baselines" / "smoke" / "cosine.json"
+    before = path.stat().st_mtime_ns
+    assert "(from the store)" in run(*command).stdout
+    assert path.stat().st_mtime_ns == before
+    run(*command, "--again")
+    assert path.stat().st_mtime_ns > before
+    assert "1 records checked, 0 with faults" in run("records", "check", "--store", tmp_path).stdout
+    path.write_text(path.read_text().replace('"test_errors":', '"test_errors":2'))
+    assert "test: predictions make" in run("records", "check", "--store", tmp_path, code=1).stdout
+    assert "unknown baseline 'cosin'" in run("baselines", "run", "cosin", code=2).stderr
+
+
+def test_ceiling():
+    lines = run("ceiling", "challenge", "--fresh", "2").stdout.splitlines()
+    assert lines[0].startswith("split")
+    values = {line.split()[0]: line.split()[1:] for line in lines[1:]}
+    assert list(values) == ["train", "validation", "test", "limit"]
+    assert values["test"] == ["162", "36.00", "77.78", "0.00", "96"]
+    assert values["limit"][0] == "54"
+
+
 # Errors and help
 
 
@@ -231,6 +264,11 @@ COMMANDS = [
     ("train",),
     ("records", "list"),
     ("records", "check"),
+    ("ceiling",),
+    ("baselines", "list"),
+    ("baselines", "run"),
+    ("headroom", "list"),
+    ("headroom", "run"),
     ("claims",),
     ("campaign", "plan"),
     ("campaign", "status"),
@@ -309,4 +347,4 @@ def test_the_module_can_be_run():
         [sys.executable, "-m", "spectra_lib", "datasets", "show", "nope"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["error: unknown dataset 'nope'; known: benchmark, challenge, laptop, smoke"]
+    assert done.stderr.splitlines() == [f"error: unknown dataset 'nope'; known: {', '.join(list_datasets())}"]

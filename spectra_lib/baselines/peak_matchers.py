@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spectra_lib.baselines.registry import register_baseline
 from spectra_lib.class_centres import ClassCentres
 from spectra_lib.dataset import Dataset, Split
+from spectra_lib.errors import SpectraError
 from spectra_lib.observer import nearest_of_best, posterior
 from spectra_lib.peak_finding import find_peak_lists
 from spectra_lib.peak_likelihood import Evidence, TrainingLaw, evidence
@@ -67,7 +68,15 @@ class MidRangeMatcher:
 
 
 def find_split_peaks(split: Split) -> PeakTable:
-    """Find the peaks of all spectra of a split, some at a time."""
+    """Find the peaks of all spectra of a split, some at a time.
+
+    Raises
+    ------
+    SpectraError
+        If the spectra have noise, background or tails.
+    """
+    if not split.is_sparse:
+        raise SpectraError("peak matchers need spectra without noise, background and Lorentzian tails; use another one")
     parts = [find_peak_lists(spectra) for _, spectra in split.batches(CHUNK)]
     counts = np.concatenate([part.counts for part in parts])
     return PeakTable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -74,6 +75,22 @@ def list_baselines() -> list[str]:
     return sorted(_REGISTRY)
 
 
+def describe_baseline(name: str) -> str:
+    """Give the first line of what a baseline says of itself.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no baseline of that name.
+
+    Examples
+    --------
+    >>> describe_baseline("cosine")
+    'Cosine similarity to the ideal spectra.'
+    """
+    return (inspect.getdoc(_find(name)) or "").partition("\n")[0]
+
+
 def fit_baseline(name: str, dataset: Dataset) -> Baseline:
     """Fit a baseline.
 
@@ -100,6 +117,10 @@ def fit_baseline(name: str, dataset: Dataset) -> Baseline:
     >>> fit_baseline("peak_matcher", data).predict(data.test)[:10]
     array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
     """
+    return _find(name)(dataset)
+
+
+def _find(name: str) -> Fit:
     if name not in _REGISTRY:
         raise UnknownNameError("baseline", name, list_baselines())
-    return _REGISTRY[name](dataset)
+    return _REGISTRY[name]

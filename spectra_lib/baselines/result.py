@@ -1,26 +1,31 @@
-"""What a baseline achieved on a dataset, as a value that can be kept and compared."""
+"""What a baseline achieved on a dataset, as a value that can be kept, checked and compared."""
 
 from __future__ import annotations
 
 import json
-import resource
-import sys
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from spectra_lib import machine
 from spectra_lib.baselines.registry import fit_baseline
 from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpecificationError
-from spectra_lib.specification import Value
+from spectra_lib.records import data_digests
+from spectra_lib.specification import DatasetSpec, Value, dataset_spec, list_datasets
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+PACKAGES = ("spectra-lib", "numpy", "scipy", "numba", "scikit-learn")
+"""Packages that a result may depend on."""
 
 
 class BaselineResult(Value):
@@ -32,10 +37,10 @@ class BaselineResult(Value):
         Version of this layout.
     name : str
         Baseline.
-    dataset : str
-        Name of the dataset.
-    dataset_digest : str
-        SHA-256 of its specification.
+    dataset : str or DatasetSpec
+        Name of a built-in dataset, or a specification.
+    data_digests : dict
+        SHA-256 of labels and peaks of each split.
     settings : dict
         What the baseline chose or found in fitting.
     validation_predictions, test_predictions : tuple of int
@@ -44,41 +49,74 @@ class BaselineResult(Value):
         Wrong ones among them.
     fit_seconds, predict_seconds : float
         Wall time of fitting, choices included, and of predicting both sets.
+    processor_seconds : float
+        Time that processors worked on both, all threads together; on a busy machine it says more than wall time.
     peak_memory_bytes : int
         Largest resident memory of the process up to the end: the method's own need only in a process
         that has done nothing larger before.
+    started, device, commit : str
+        When, on which processor and with which source it was measured.
+    versions : dict
+        Versions of Python and of the packages used.
 
     Examples
     --------
-    >>> result = BaselineResult(
-    ...     name="cosine", dataset="smoke", dataset_digest="0" * 64, validation_predictions=(0, 1),
-    ...     test_predictions=(1,), validation_errors=1, test_errors=0, fit_seconds=0.1, predict_seconds=0.1,
-    ...     peak_memory_bytes=10**8,
-    ... )
+    >>> from spectra_lib.dataset import make_dataset
+    >>> result = measure_baseline("cosine", make_dataset("smoke"))
     >>> BaselineResult.from_json(result.to_json()) == result
     True
     """
 
     schema_version: Literal[1] = 1
     name: str
-    dataset: str
-    dataset_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    dataset: str | DatasetSpec
+    data_digests: dict[str, str]
     settings: dict[str, float | int | str] = Field(default_factory=dict)
     validation_predictions: tuple[Count, ...]
     test_predictions: tuple[Count, ...]
     validation_errors: Count
     test_errors: Count
-    fit_seconds: Annotated[float, Field(ge=0)]
-    predict_seconds: Annotated[float, Field(ge=0)]
+    fit_seconds: Seconds
+    predict_seconds: Seconds
+    processor_seconds: Seconds
     peak_memory_bytes: Count
+    started: str
+    device: str
+    commit: str
+    versions: dict[str, str]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if isinstance(self.dataset, DatasetSpec):
+            if self.dataset.name in list_datasets() and dataset_spec(self.dataset.name) == self.dataset:
+                object.__setattr__(self, "dataset", self.dataset.name)
+        else:
+            dataset_spec(self.dataset)
         for name in ("validation", "test"):
             errors, n = getattr(self, f"{name}_errors"), len(getattr(self, f"{name}_predictions"))
             if errors > n:
                 raise ValueError(f"{name}_errors={errors} for {n} predictions; there can be at most one for each")
         return self
+
+    @property
+    def dataset_spec(self) -> DatasetSpec:
+        """The dataset's specification."""
+        return self.dataset if isinstance(self.dataset, DatasetSpec) else dataset_spec(self.dataset)
+
+    def faults(self, dataset: Dataset) -> list[str]:
+        """What does not hold together in this result, given its dataset; empty for a sound one."""
+        found = []
+        for name in ("validation", "test"):
+            predicted, labels = np.array(getattr(self, f"{name}_predictions")), dataset.split(name).labels
+            if len(predicted) != len(labels):
+                found.append(f"{name}: {len(predicted)} predictions for {len(labels)} spectra")
+                continue
+            wrong, stated = int(np.count_nonzero(predicted != labels)), getattr(self, f"{name}_errors")
+            if wrong != stated:
+                found.append(f"{name}: predictions make {wrong} errors, the result says {stated}")
+        if self.data_digests != data_digests(dataset):
+            found.append("the data are not those that the specification gives now")
+        return found
 
     def to_json(self) -> str:
         """Write the result as JSON."""
@@ -101,12 +139,22 @@ class BaselineResult(Value):
 
     def row(self) -> dict[str, Any]:
         """Give one line of a table, with the column names that run records use."""
-        row: dict[str, Any] = {"dataset": self.dataset, "model": self.name, "options": json.dumps(self.settings)}
+        row: dict[str, Any] = {
+            "dataset": self.dataset_spec.name,
+            "model": self.name,
+            "options": json.dumps(self.settings) if self.settings else "",
+        }
         for name in ("validation", "test"):
             errors, n = getattr(self, f"{name}_errors"), len(getattr(self, f"{name}_predictions"))
             row |= {f"{name}_errors": errors, f"{name}_n": n, f"{name}_accuracy": 1 - errors / n}
-        seconds = self.fit_seconds + self.predict_seconds
-        return row | {"seconds": seconds, "peak_memory_bytes": self.peak_memory_bytes}
+        return row | {
+            "fit_seconds": self.fit_seconds,
+            "predict_seconds": self.predict_seconds,
+            "seconds": self.fit_seconds + self.predict_seconds,
+            "processor_seconds": self.processor_seconds,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "device": self.device,
+        }
 
 
 def measure_baseline(name: str, dataset: Dataset) -> BaselineResult:
@@ -134,29 +182,49 @@ def measure_baseline(name: str, dataset: Dataset) -> BaselineResult:
     >>> measure_baseline("peak_matcher", make_dataset("smoke")).test_errors
     0
     """
-    start = time.perf_counter()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    start, worked = time.perf_counter(), time.process_time()
     baseline = fit_baseline(name, dataset)
     fitted = time.perf_counter()
     validation, test = baseline.predict(dataset.validation), baseline.predict(dataset.test)
-    end = time.perf_counter()
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return BaselineResult(
-        name=name,
-        dataset=dataset.spec.name,
-        dataset_digest=dataset.spec.digest,
-        settings=dict(baseline.settings),
-        validation_predictions=tuple(validation.tolist()),
-        test_predictions=tuple(test.tolist()),
-        validation_errors=int(np.count_nonzero(validation != dataset.validation.labels)),
-        test_errors=int(np.count_nonzero(test != dataset.test.labels)),
-        fit_seconds=fitted - start,
-        predict_seconds=end - fitted,
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
-    )
+    end, done = time.perf_counter(), time.process_time()
+    fields = {
+        "name": name,
+        "dataset": dataset.spec,
+        "data_digests": data_digests(dataset),
+        "settings": dict(baseline.settings),
+        "validation_predictions": validation.tolist(),
+        "test_predictions": test.tolist(),
+        "validation_errors": int(np.count_nonzero(validation != dataset.validation.labels)),
+        "test_errors": int(np.count_nonzero(test != dataset.test.labels)),
+        "fit_seconds": fitted - start,
+        "predict_seconds": end - fitted,
+        "processor_seconds": done - worked,
+        "peak_memory_bytes": machine.peak_memory(),
+        "started": started,
+        "device": machine.processor_name(),
+        "commit": machine.commit(),
+        "versions": machine.package_versions(PACKAGES),
+    }
+    return BaselineResult.read(fields, f"baseline {name!r}")
+
+
+_COLUMNS = (
+    *("dataset", "model", "options", "validation_errors", "validation_n", "validation_accuracy"),
+    *("test_errors", "test_n", "test_accuracy", "fit_seconds", "predict_seconds", "seconds", "processor_seconds"),
+    *("peak_memory_bytes", "device"),
+)
 
 
 def baseline_table(results: Iterable[BaselineResult]) -> pd.DataFrame:
-    """Put results into one table, fewest test errors first, with the column names that run records use."""
+    """Put results into one table, fewest test errors first, with the column names that run records use.
+
+    Examples
+    --------
+    >>> len(baseline_table([]))
+    0
+    """
     import pandas as pd
 
-    return pd.DataFrame([result.row() for result in results]).sort_values(["dataset", "test_errors"], kind="stable")
+    table = pd.DataFrame([result.row() for result in results], columns=list(_COLUMNS))
+    return table.sort_values(["dataset", "test_errors"], kind="stable", ignore_index=True)

@@ -20,6 +20,8 @@ from spectra_lib.records import load_records
 if TYPE_CHECKING:
     import pandas as pd
 
+    from spectra_lib.dataset import Dataset
+
 GROUPS = {
     "dataset": "Dataset",
     "benchmark": "General benchmark",
@@ -45,12 +47,19 @@ __all__ = [
     "gather_evidence",
     "judge",
     "list_claims",
-    "rule_rows",
 ]
 
 
-def evaluate_claims(store: str | Path = "results", numbers: Sequence[int] = ()) -> tuple[Finding, ...]:
+MEASURED_SPECTRA = 4
+"""The claim that looks at measured spectra."""
+
+
+def evaluate_claims(
+    store: str | Path = "results", numbers: Sequence[int] = (), general: Dataset | None = None
+) -> tuple[Finding, ...]:
     """Decide all claims, or those asked for, on the records of a store.
+
+    Only what the claims asked for look at is made.
 
     Parameters
     ----------
@@ -58,6 +67,8 @@ def evaluate_claims(store: str | Path = "results", numbers: Sequence[int] = ()) 
         Folder of the run records.
     numbers : sequence of int
         Numbers of the claims; none for all.
+    general : Dataset, optional
+        The general benchmark, if it is there already; making it takes a few seconds.
 
     Returns
     -------
@@ -77,8 +88,18 @@ def evaluate_claims(store: str | Path = "results", numbers: Sequence[int] = ()) 
     >>> finding.verdict.outcome.value, finding.verdict.effect_text
     ('contradicted', '3 test spectra on the wrong side of the best split')
     """
-    list_claims(numbers)  # an unknown number shall fail at once
-    return judge(gather_evidence(load_records(store)), numbers)
+    asked = list_claims(numbers)
+    groups = {each.group for each in asked}
+    # In the place of a set that no claim looks at, the smallest one is made.
+    return judge(
+        gather_evidence(
+            load_records(store),
+            "smoke" if groups == {"challenge"} else general or "benchmark",
+            "challenge" if "challenge" in groups else "smoke",
+            measured=None if MEASURED_SPECTRA in {each.number for each in asked} else {},
+        ),
+        numbers,
+    )
 
 
 def claim_rows(findings: Sequence[Finding]) -> pd.DataFrame:
@@ -96,16 +117,3 @@ def claim_rows(findings: Sequence[Finding]) -> pd.DataFrame:
         for c, v in ((finding.claim, finding.verdict) for finding in findings)
     ]
     return pd.DataFrame(rows, columns=["No.", "Section", "Claim", "Verdict", "Effect", "n", "Why"])
-
-
-def rule_rows(claims: Sequence[Claim]) -> pd.DataFrame:
-    """Give one row for each claim, as it shall read: number, what it is decided by, and the rule.
-
-    Examples
-    --------
-    >>> rule_rows(list_claims([6]))["Decided by"].tolist()
-    ['test errors of every run']
-    """
-    import pandas as pd
-
-    return pd.DataFrame([(c.number, c.uses, c.rule) for c in claims], columns=["No.", "Decided by", "Rule"])

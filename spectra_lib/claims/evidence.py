@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.campaign import PUBLISHED_ACTIVATION
 from spectra_lib.dataset import Dataset, make_dataset
+from spectra_lib.measured import cropped_spectra
 from spectra_lib.protocol import protocol
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.runs import RunSpec
-from spectra_lib.specification import DatasetSpec, dataset_spec
+from spectra_lib.specification import DatasetSpec
 
 TECHNIQUES = ("XRD", "Raman", "NMR")
 BATCH = 512
@@ -75,8 +77,6 @@ class Evidence:
     ----------
     general, challenge : Dataset
         The general benchmark and the challenging set.
-    generation : GenerationCost
-        What it took to make the former.
     records : RunRecords
         Sound records of runs that differ in dataset, network, options, activation and seed alone.
     set_aside : tuple of str
@@ -87,10 +87,15 @@ class Evidence:
 
     general: Dataset
     challenge: Dataset
-    generation: GenerationCost
     records: RunRecords
     set_aside: tuple[str, ...] = ()
     measured: Mapping[str, Sequence[NDArray[np.floating]]] = field(default_factory=dict)
+
+    @cached_property
+    def generation(self) -> GenerationCost:
+        """What it takes to make the general benchmark, measured when first asked for."""
+        make_dataset("smoke").train.spectra()  # compilation is paid beforehand
+        return _time_generation(self.general.spec)
 
     def on_general(self, model: str) -> RunRecords:
         """Runs of a network as published on the general benchmark."""
@@ -128,14 +133,14 @@ class Evidence:
 
 def gather_evidence(
     records: RunRecords,
-    general: str | DatasetSpec = "benchmark",
-    challenge: str | DatasetSpec = "challenge",
+    general: str | DatasetSpec | Dataset = "benchmark",
+    challenge: str | DatasetSpec | Dataset = "challenge",
     *,
     rules: str = "paper",
     max_epochs: int = 500,
     measured: Mapping[str, Sequence[NDArray[np.floating]]] | None = None,
 ) -> Evidence:
-    """Make the datasets, time it, and pick the sound records of comparable runs.
+    """Make the datasets, and pick the sound records of comparable runs.
 
     Comparable are runs in float32 that follow one protocol with batch size, learning rate and number
     of epochs as published.
@@ -144,14 +149,15 @@ def gather_evidence(
     ----------
     records : RunRecords
         All records there are.
-    general, challenge : str or DatasetSpec
-        What stands for the general benchmark and for the challenging set.
+    general, challenge : str, DatasetSpec or Dataset
+        What stands for the general benchmark and for the challenging set. A dataset that is there already need not be
+        made again.
     rules : str
         Name of the training protocol.
     max_epochs : int
         Limit on the epochs of a run.
     measured : mapping, optional
-        See `Evidence`.
+        See `Evidence`; by default what installed packages carry (`spectra_lib.measured`).
 
     Raises
     ------
@@ -165,10 +171,7 @@ def gather_evidence(
     (64, 0)
     """
     protocol(rules)
-    specs = [dataset_spec(d) if isinstance(d, str) else d for d in (general, challenge)]
-    make_dataset("smoke").train.spectra()  # compilation is paid beforehand
-    dataset, cost = _generate(specs[0])
-    datasets = [dataset, dataset if specs[0] == specs[1] else make_dataset(specs[1])]
+    datasets = [each if isinstance(each, Dataset) else make_dataset(each) for each in (general, challenge)]
     sound, set_aside = [], []
     for record in records:
         own = [d for d in datasets if d.spec == record.spec.dataset_spec]
@@ -179,7 +182,8 @@ def gather_evidence(
             set_aside.append(f"{record.spec.run_id}: {'; '.join(faults)}")
         else:
             sound.append(record)
-    return Evidence(datasets[0], datasets[1], cost, RunRecords(tuple(sound)), tuple(set_aside), measured or {})
+    spectra = cropped_spectra() if measured is None else measured
+    return Evidence(datasets[0], datasets[1], RunRecords(tuple(sound)), tuple(set_aside), spectra)
 
 
 def _is_comparable(spec: RunSpec, rules: str, max_epochs: int) -> bool:
@@ -188,13 +192,12 @@ def _is_comparable(spec: RunSpec, rules: str, max_epochs: int) -> bool:
     return all(getattr(spec, name) == value for name, value in fields.items())
 
 
-def _generate(spec: DatasetSpec) -> tuple[Dataset, GenerationCost]:
+def _time_generation(spec: DatasetSpec) -> GenerationCost:
     start, worked = time.perf_counter(), time.process_time()
     dataset = make_dataset(spec)
     for split in (dataset.train, dataset.validation):
         for _ in split.batches(BATCH):
             pass
-    cost = GenerationCost(
+    return GenerationCost(
         len(dataset.train) + len(dataset.validation), time.perf_counter() - start, time.process_time() - worked
     )
-    return dataset, cost

@@ -62,7 +62,8 @@ class Verdict:
     @property
     def n_text(self) -> str:
         """How much evidence there is and how much is needed, as it shall read."""
-        return f"{self.n:,} {self.unit}, {self.needed:,} needed"
+        unit = {"runs": "run", "spectra": "spectrum"}.get(self.unit, self.unit) if self.n == 1 else self.unit
+        return f"{self.n:,} {unit}, {self.needed:,} needed"
 
 
 def figure(value: float) -> str:

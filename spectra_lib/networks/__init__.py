@@ -1,6 +1,6 @@
 """The published networks and their variants, one module for each publication."""
 
-from spectra_lib.networks import ho2019, lee2020, liu2017, schuetzke2023, szymanski2021, wang2020  # noqa: F401
+from spectra_lib.networks import ho2019, lee2020, liu2017, peaknet, schuetzke2023, szymanski2021, wang2020  # noqa: F401
 from spectra_lib.networks.description import describe_model
 from spectra_lib.networks.registry import (
     Network,
@@ -11,6 +11,7 @@ from spectra_lib.networks.registry import (
     register_variant,
     resolve_options,
 )
+from spectra_lib.plugins import load_installed_plugins
 
 __all__ = [
     "Network",
@@ -22,3 +23,5 @@ __all__ = [
     "register_variant",
     "resolve_options",
 ]
+
+load_installed_plugins()  # once the names above are there, which the plugins import

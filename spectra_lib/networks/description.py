@@ -27,7 +27,7 @@ class ModelDescription:
     blocks : tuple of str
         Kinds of blocks beside plain convolution and pooling.
     flat_size : int
-        Number of features at the Flatten layer.
+        Number of features at the Flatten layer; 0 for a network with a head of its own.
     hidden_units : tuple of int
         Widths of the hidden fully-connected layers.
     hidden_activation : str or None
@@ -41,7 +41,7 @@ class ModelDescription:
     multiply_adds : int
         Multiplications with addition for one spectrum, convolutions and dense layers.
     receptive_field : int
-        Points of the spectrum that one feature before Flatten can see.
+        Points of the spectrum that one feature before Flatten can see; with a head of its own, all of them.
     """
 
     name: str
@@ -83,7 +83,6 @@ def describe_model(
     with keras.StatelessScope(initialize_variables=False):
         model = build_model(name, n_points, n_classes, hidden_activation, **options)
     keras.utils.clear_session(free_memory=False)  # or Keras would give the weights values at the next occasion
-    flatten = model.get_layer("flatten")
     convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv1D)]
     kinds = {
         "inception": layers.Concatenate,
@@ -97,15 +96,15 @@ def describe_model(
         convolutions=len(convolutions),
         kernel_sizes=tuple(layer.kernel_size[0] for layer in convolutions),
         blocks=tuple(kind for kind, cls in kinds.items() if any(isinstance(layer, cls) for layer in model.layers)),
-        flat_size=flatten.output.shape[1],
-        hidden_units=tuple(values["hidden_units"]),
+        flat_size=0 if entry.head else model.get_layer("flatten").output.shape[1],
+        hidden_units=tuple(values.get("hidden_units", ())),
         hidden_activation=activation,
-        dropout=values["dropout"],
+        dropout=values.get("dropout", 0.0),
         conv_dropout=values.get("conv_dropout", 0.0),
         parameters=model.count_params(),
         trainable_parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
         multiply_adds=sum(_multiply_adds(layer) for layer in model.layers),
-        receptive_field=_receptive_field(model),
+        receptive_field=n_points if entry.head else _receptive_field(model),
     )
 
 
@@ -114,7 +113,7 @@ def _multiply_adds(layer: keras.Layer) -> int:
         return layer.output.shape[1] * math.prod(layer.kernel.shape)
     if isinstance(layer, layers.Dense):
         return math.prod(layer.kernel.shape)
-    return 0
+    return getattr(layer, "multiply_adds", 0)  # layers of a network's own may tell
 
 
 def _receptive_field(model: keras.Model) -> int:

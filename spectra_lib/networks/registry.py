@@ -8,7 +8,8 @@ fully-connected stack. Its keyword arguments are the options it allows; the stac
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
@@ -17,13 +18,14 @@ import keras
 from keras import KerasTensor, layers
 
 from spectra_lib.errors import SpecificationError, UnknownNameError
-from spectra_lib.networks.blocks import classifier
+from spectra_lib.networks.blocks import classifier, probabilities
 
 HiddenActivation = Literal["linear", "relu"]
 Precision = Literal["float32", "mixed_bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
 
 Features = Callable[..., KerasTensor]
+Head = Callable[..., KerasTensor]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Network:
         Further options with their values.
     variant_of : str or None
         The published network that this one modifies.
+    head : callable or None
+        Builds the logits from the features and the number of classes, where it is not the fully-connected stack.
     """
 
     name: str
@@ -61,10 +65,13 @@ class Network:
     dropout: float
     options: Mapping[str, Any]
     variant_of: str | None = None
+    head: Head | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:
         """Every option that the network takes, with its default."""
+        if self.head is not None:
+            return dict(self.options)
         return {"hidden_units": self.hidden_units, "dropout": self.dropout, **self.options}
 
 
@@ -76,14 +83,16 @@ def register_model(
     *,
     reference: str,
     doi: str = "",
-    hidden_units: tuple[int, ...],
-    hidden_activation: HiddenActivation | None,
-    dropout: float,
+    hidden_units: tuple[int, ...] = (),
+    hidden_activation: HiddenActivation | None = None,
+    dropout: float = 0.0,
+    head: Head | None = None,
 ) -> Callable[[Features], Features]:
     """Register a function that builds the layers before the fully-connected stack.
 
     The function takes the input tensor (batch, n_points, 1); its keyword-only arguments, all with
-    defaults, become options.
+    defaults, become options. A `head` takes the place of the stack: it gets the features and the number of
+    classes, and gives the logits (batch, n_classes); its keyword-only arguments become options too.
 
     Raises
     ------
@@ -92,16 +101,19 @@ def register_model(
     """
 
     def decorate(features: Features) -> Features:
-        parameters = inspect.signature(features).parameters.values()
-        keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        keywords = [*_keywords(features), *(_keywords(head) if head else ())]
         for parameter in keywords:
             if parameter.default is parameter.empty:
                 raise SpecificationError(f"network {name!r}: option {parameter.name!r} needs a default")
         options = {p.name: p.default for p in keywords}
-        _add(Network(name, features, reference, doi, hidden_units, hidden_activation, dropout, options))
+        _add(Network(name, features, reference, doi, hidden_units, hidden_activation, dropout, options, None, head))
         return features
 
     return decorate
+
+
+def _keywords(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
 
 
 def register_variant(name: str, *, of: str, reference: str, doi: str, **changes: Any) -> None:
@@ -128,6 +140,12 @@ def _add(entry: Network) -> None:
     if entry.name in _REGISTRY:
         raise SpecificationError(f"a network named {entry.name!r} is registered already; choose another name")
     _REGISTRY[entry.name] = entry
+
+
+def forget(names: Collection[str]) -> None:
+    """Remove networks, so that a plugin that fails half-way leaves nothing behind."""
+    for name in names:
+        del _REGISTRY[name]
 
 
 def list_models() -> list[str]:
@@ -175,7 +193,10 @@ def _checked_options(entry: Network, options: Mapping[str, Any]) -> dict[str, An
             value = tuple(value)
         elif isinstance(default, float) and type(value) in (int, float):
             value = float(value)
-            if not 0 <= value < 1:
+            if default == 1.0:  # a factor; all others are rates
+                if not 0 < value < math.inf:
+                    raise SpecificationError(f"network {entry.name!r}: {key} must be above 0, received {value!r}")
+            elif not 0 <= value < 1:
                 raise SpecificationError(f"network {entry.name!r}: {key} must lie in [0, 1), received {value!r}")
         elif type(value) is not type(default):
             raise SpecificationError(
@@ -202,7 +223,7 @@ def resolve_options(
     """
     entry = network(name)
     checked = _checked_options(entry, options)
-    has_hidden = bool(checked.get("hidden_units", entry.hidden_units))
+    has_hidden = entry.head is None and bool(checked.get("hidden_units", entry.hidden_units))
     activation: HiddenActivation | None
     if hidden_activation is None:
         activation = (entry.hidden_activation or "linear") if has_hidden else None
@@ -275,12 +296,15 @@ def build_model(
     values = entry.defaults | changed
     if n_points < 1 or n_classes < 2:
         raise SpecificationError(f"n_points={n_points}, n_classes={n_classes}: expected at least 1 point and 2 classes")
-    units, rate = values.pop("hidden_units"), values.pop("dropout")
     with _precision_policy(precision):
         inputs = layers.Input((n_points, 1), name="spectrum")
         try:
-            features = entry.features(inputs, **values)
+            features = entry.features(inputs, **{p.name: values.pop(p.name) for p in _keywords(entry.features)})
         except SpecificationError as error:
             raise SpecificationError(f"network {name!r} does not fit n_points={n_points}: {error}") from None
-        outputs = classifier(features, n_classes, units, activation or "linear", rate)
+        if entry.head is not None:
+            outputs = probabilities(entry.head(features, n_classes, **values))
+        else:
+            units, rate = values["hidden_units"], values["dropout"]
+            outputs = classifier(features, n_classes, units, activation or "linear", rate)
     return keras.Model(inputs, outputs, name=name)

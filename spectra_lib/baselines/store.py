@@ -1,0 +1,172 @@
+"""Where the results of baselines are kept: one JSON file each, ``STORE/baselines/DATASET/NAME.json``."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from spectra_lib.baselines.registry import list_baselines
+from spectra_lib.baselines.result import BaselineResult, measure_baseline
+from spectra_lib.dataset import Dataset, make_dataset
+from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib.specification import DatasetSpec
+
+FOLDER = "baselines"
+"""Folder of these results, in the store of the run records."""
+
+
+def result_path(store: str | Path, dataset: str, name: str) -> Path:
+    """File of the result of a baseline on a dataset.
+
+    Examples
+    --------
+    >>> result_path("results", "challenge", "cosine").as_posix()
+    'results/baselines/challenge/cosine.json'
+    """
+    return Path(store) / FOLDER / dataset / f"{name}.json"
+
+
+def save_result(store: str | Path, result: BaselineResult) -> Path:
+    """Write a result atomically; an earlier one of the same baseline and dataset is replaced.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    path = result_path(store, result.dataset_spec.name, result.name)
+    partial: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".partial", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(result.to_json() + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(partial).chmod(0o644)
+        Path(partial).replace(path)
+    except OSError as error:
+        if partial is not None:
+            Path(partial).unlink(missing_ok=True)
+        raise StoreError(
+            f"cannot write the result {path}: {error.strerror or error}; free some space or choose another store"
+        ) from error
+    return path
+
+
+def read_result(path: Path) -> BaselineResult:
+    """Read one file.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be read or is not a whole result.
+    """
+    try:
+        return BaselineResult.from_json(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError, SpectraError) as error:
+        raise StoreError(f"{error}; delete {path.name} and run the baseline again") from None
+
+
+def load_results(store: str | Path = "results") -> tuple[BaselineResult, ...]:
+    """Read all results of a store, by dataset and name; a folder that does not exist holds none.
+
+    Raises
+    ------
+    StoreError
+        If a result is damaged; it names the file.
+
+    Examples
+    --------
+    >>> load_results("no-such-folder")
+    ()
+    """
+    return tuple(read_result(path) for path in _files(store))
+
+
+def find_result_faults(store: str | Path) -> Iterator[tuple[Path, list[str]]]:
+    """Check all results of a store, with their data and their file names.
+
+    Yields
+    ------
+    Path
+        File of a result.
+    list of str
+        What is wrong with it; empty for a sound one.
+    """
+    datasets: dict[str, Dataset] = {}
+    for path in _files(store):
+        try:
+            result = read_result(path)
+        except StoreError as error:
+            yield path, [str(error)]
+            continue
+        spec = result.dataset_spec
+        if spec.digest not in datasets:
+            datasets[spec.digest] = make_dataset(spec)
+        faults = result.faults(datasets[spec.digest])
+        expected = result_path(store, spec.name, result.name)
+        if path != expected:
+            faults.append(f"the file should be called {expected.relative_to(store)}")
+        yield path, faults
+
+
+def _files(store: str | Path) -> list[Path]:
+    return sorted(Path(store).glob(f"{FOLDER}/[!.]*/[!.]*.json"))
+
+
+def measure_in_fresh_process(name: str, spec: DatasetSpec) -> BaselineResult:
+    """Measure a baseline in a process of its own, so that memory and time are its own.
+
+    Compiled functions are kept between processes, and the smallest dataset is classified beforehand:
+    compilation is paid outside the measurement.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_baselines`.
+    spec : DatasetSpec
+        The dataset.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no baseline of that name.
+    SpectraError
+        If the process fails or is killed, for want of memory for example.
+    """
+    if name not in list_baselines():
+        raise UnknownNameError("baseline", name, list_baselines())
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(name, spec.to_json(), sender))
+    process.start()
+    sender.close()
+    try:
+        text, fault = receiver.recv()
+    except EOFError:
+        process.join()
+        raise SpectraError(
+            f"baseline {name!r} on {spec.name!r}: the process ended with exit code {process.exitcode}; a negative one "
+            "is a signal, -9 usually the want of memory"
+        ) from None
+    finally:
+        process.join()
+        receiver.close()
+    if fault:
+        raise SpectraError(f"baseline {name!r}: {fault}")
+    return BaselineResult.from_json(text, f"baseline {name!r}")
+
+
+def _measure(name: str, spec_json: str, sender: Any) -> None:
+    try:
+        measure_baseline(name, make_dataset("smoke"))
+        result = measure_baseline(name, make_dataset(DatasetSpec.from_json(spec_json)))
+    except SpectraError as error:
+        sender.send(("", str(error)))
+    else:
+        sender.send((result.to_json(), ""))

@@ -1,0 +1,171 @@
+"""Figures and tables of the methods chapter."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from spectra_lib.dataset import Dataset
+from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE
+from spectra_lib.protocol import Progress, Protocol
+from spectra_lib.records import RunRecord
+from spectra_lib.reproducibility import loss_differences, tampered
+
+RULES = {"paper": ("text", BLUE, "-"), "code": ("code", ORANGE, "--")}
+"""Label, colour and line of each protocol."""
+
+PACKAGES = {
+    "spectra-lib": "this library",
+    "numpy": "random numbers, arrays",
+    "scipy": "filters, statistics",
+    "numba": "rendering of spectra",
+    "keras": "networks and their training",
+    "tensorflow-cpu": "backend",
+    "jax": "backend",
+    "torch": "backend",
+    "scikit-learn": "classical baselines",
+    "papermill": "execution of chapters",
+    "jupyter-book": "the book",
+}
+"""Packages that results or pages depend on, and what for."""
+
+
+def scientific(value: float, digits: int = 1) -> str:
+    """Write a number as digits times a power of ten.
+
+    Examples
+    --------
+    >>> scientific(0.0421), scientific(3e-7, 0), scientific(0.0)
+    ('4.2·10⁻²', '3·10⁻⁷', '0')
+    """
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def protocol_rows(protocols: Sequence[Protocol]) -> pd.DataFrame:
+    """Give one row for each rule and one column for each protocol, as they shall read.
+
+    Examples
+    --------
+    >>> from spectra_lib.protocol import protocol
+    >>> protocol_rows([protocol("code")])["Protocol *code*"].tolist()[0]
+    'times 0.1 after 10 epochs'
+    """
+    kept = {"val_accuracy": "highest validation accuracy", "val_loss": "lowest validation loss"}
+    rules = {
+        "Learning rate": [f"times {p.plateau_factor:g} after {p.plateau_patience} epochs" for p in protocols],
+        "End": [f"after {p.stop_patience} epochs" for p in protocols],
+        "A better loss": [f"lower by more than {p.min_gain:g}" if p.min_gain else "any lower one" for p in protocols],
+        "Weights kept": [kept[p.keep] for p in protocols],
+    }
+    table = pd.DataFrame(rules, index=[f"Protocol *{p.name}*" for p in protocols]).T
+    return table.rename_axis("Rule").reset_index()
+
+
+def draw_replay(
+    above: Axes, below: Axes, val_losses: Sequence[float], states: Mapping[str, Sequence[Progress]]
+) -> None:
+    """Draw a validation curve, and below it the learning rate that each protocol would set.
+
+    Parameters
+    ----------
+    above, below : Axes
+        Where to draw.
+    val_losses : sequence of float
+        Validation loss after each epoch, in nats.
+    states : mapping of str to sequence of Progress
+        For each protocol the state after each epoch.
+    """
+    epochs = np.arange(1, len(val_losses) + 1)
+    above.plot(epochs, val_losses, color=INK)
+    above.set_yscale("log")
+    above.set_ylabel("Validation loss (nats)")
+    for name, progress in states.items():
+        label, color, line = RULES[name]
+        rates = [state.learning_rate for state in progress]
+        below.step(epochs[: len(rates)], rates, where="post", color=color, linestyle=line, label=label)
+        if progress[-1].stopped:
+            below.plot(len(rates), rates[-1], "X", color=color, markersize=9)
+    lowest = int(np.argmin(val_losses))
+    above.plot(lowest + 1, val_losses[lowest], "o", color=GREEN, label="lowest loss")
+    above.legend(loc="upper right")
+    below.set_yscale("log")
+    below.set_xlabel("Epoch")
+    below.set_ylabel("Learning rate")
+    below.legend(loc="lower left")
+
+
+def draw_partings(axes: Axes, ways: Mapping[str, RunRecord]) -> None:
+    """Draw how far the validation loss of each run is from that of the first, epoch by epoch.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    ways : mapping of str to RunRecord
+        The runs; equal ones lie on the line at the bottom.
+    """
+    reference, *others = ways
+    looks = ((BLUE, "o"), (GREY, "s"), (ORANGE, "D"), (GREEN, "^"))
+    for number, name in enumerate(others):
+        color, marker = looks[number % len(looks)]
+        gaps = loss_differences(ways[reference], ways[name])
+        axes.plot(np.arange(1, len(gaps) + 1), gaps, marker=marker, color=color, label=name)
+    axes.set_yscale("symlog", linthresh=1e-6)
+    axes.set_ylim(-2e-7, 1)
+    axes.set_xlabel("Epoch")
+    axes.set_ylabel("Difference in loss (nats)")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, columnspacing=1.0)
+
+
+def way_rows(ways: Mapping[str, RunRecord]) -> pd.DataFrame:
+    """Give one row for each run: hash of the weights, validation loss at the end, difference from the first run."""
+    reference = next(iter(ways.values()))
+    rows = []
+    for name, record in ways.items():
+        gap = float(np.nanmax(loss_differences(reference, record)))
+        loss = record.history.val_loss[-1]
+        same = record.weights_sha256 == reference.weights_sha256
+        rows.append((name, record.weights_sha256[:12], "yes" if same else "no", f"{loss:.6f}", scientific(gap)))
+    return pd.DataFrame(rows, columns=["Run", "Weights (SHA-256)", "Same weights", "Last loss", "Largest difference"])
+
+
+def rounding_rows(logits: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
+    """Give one row for each way to compute the same outputs: how many are equal to the first, largest difference."""
+    reference, *others = logits
+    first = logits[reference]
+    rows = [
+        (
+            way,
+            f"{(logits[way] == first).sum():,} of {first.size:,}",
+            scientific(float(np.abs(logits[way] - first).max()), 0),
+        )
+        for way in others
+    ]
+    return pd.DataFrame(rows, columns=["Computed", "Equal to the last bit", "Largest difference"])
+
+
+def tampering_rows(record: RunRecord, dataset: Dataset) -> pd.DataFrame:
+    """Give one row for each change of a record: what was changed, and what the check says."""
+    rows = [("nothing", "; ".join(record.faults(dataset)) or "sound")]
+    rows += [(text, "; ".join(changed.faults(dataset)) or "sound") for text, changed in tampered(record).items()]
+    return pd.DataFrame(rows, columns=["Changed", "The check says"])
+
+
+def version_rows() -> pd.DataFrame:
+    """Give one row for each package that is installed here: version, and what for."""
+    rows = [("Python", sys.version.split()[0], "all of it")]
+    for package, purpose in PACKAGES.items():
+        try:
+            rows.append((package, metadata.version(package), purpose))
+        except metadata.PackageNotFoundError:
+            continue
+    return pd.DataFrame(rows, columns=["Package", "Version", "What for"])

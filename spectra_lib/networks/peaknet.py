@@ -1,0 +1,225 @@
+"""PeakNet, a network of our own: it reads a spectrum as a list of peaks and compares it with prototypes.
+
+The published networks turn a spectrum into pooled feature maps, where positions blur and a peak of 3 % of the
+highest one hardly counts. PeakNet keeps both. Its first layer lists the maxima of the spectrum with
+position and height; its second holds for each class a prototype, that is a list of peaks, and gives as
+logit minus the distance of the two lists. What one peak adds to the distance follows a tolerance that
+is flat inside and steep outside, with learned edges: the shape suits a law of variation that is flat.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import KerasTensor, layers, ops
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from spectra_lib.errors import SpecificationError
+from spectra_lib.networks.adaptation import AdaptiveLayer
+from spectra_lib.networks.registry import register_model
+
+SMALLEST = 1e-4
+"""Smallest height of a maximum that is taken for a peak, relative to the highest."""
+
+FAR = 1e6
+"""Distance that no peak has."""
+
+POSITION_TOLERANCE, HEIGHT_TOLERANCE = 50.0, 0.05
+"""First values of the tolerances, points and heights; training moves them."""
+
+
+class PeakFinder(layers.Layer):
+    """Lists the highest maxima of each spectrum.
+
+    Input (batch, n_points, 1), output (batch, n_peaks, 2): position in points and height, by falling
+    height, zero where there are fewer. Between the points a parabola through the logarithms of three
+    of them finds the maximum, which is exact for a Gaussian.
+    """
+
+    def __init__(self, n_peaks: int, **options: object) -> None:
+        super().__init__(**options)
+        self.n_peaks = n_peaks
+
+    def call(self, spectrum: KerasTensor) -> KerasTensor:
+        """Find the peaks."""
+        values = ops.cast(ops.squeeze(spectrum, -1), "float32")
+        left, middle, right = values[:, :-2], values[:, 1:-1], values[:, 2:]
+        maximum = ops.logical_and(ops.logical_and(middle > left, middle >= right), middle > SMALLEST)
+        heights, places = ops.top_k(ops.where(maximum, middle, 0.0), self.n_peaks)
+        before, at, after = (
+            ops.log(ops.maximum(ops.take_along_axis(side, places, axis=1), 1e-30)) for side in (left, middle, right)
+        )
+        curvature = ops.minimum(before - 2 * at + after, -1e-6)
+        offset = ops.clip((before - after) / (2 * curvature), -0.5, 0.5)
+        there = heights > 0
+        refined = ops.exp(at - (before - after) * offset / 4)
+        positions = ops.cast(places, "float32") + 1 + offset
+        return ops.stack([ops.where(there, positions, 0.0), ops.where(there, refined, 0.0)], axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give (batch, n_peaks, 2)."""
+        return input_shape[0], self.n_peaks, 2
+
+
+class PeakPrototypes(AdaptiveLayer):
+    """Minus the distance between a list of peaks and the prototype of each class.
+
+    Input (batch, n_peaks, 2) as `PeakFinder` gives it, output (batch, n_classes).
+
+    Each peak of a prototype takes the observed peak that fits it best, or counts as vanished at the
+    cost of its height; each observed peak that no prototype peak took costs something too.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes.
+    peaks_per_class : int
+        Room for so many prototype peaks a class, on average.
+    train_centres : bool
+        Whether training moves the prototypes, or only tolerances and costs.
+    """
+
+    def __init__(self, n_classes: int, peaks_per_class: int, train_centres: bool, **options: object) -> None:
+        super().__init__(**options)
+        self.n_classes, self.n_prototypes = n_classes, peaks_per_class * n_classes
+        self.train_centres = train_centres
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights; `adapt` gives the prototypes their values."""
+        shape = (self.n_prototypes,)
+        # In units of the tolerances, so that one learning rate suits positions, heights and all else.
+        self.positions = self._weight("positions", shape, 0.0, self.train_centres)
+        self.heights = self._weight("heights", shape, 0.0, self.train_centres)
+        # A prototype peak that is not in use belongs to a class beyond the last.
+        self.owners = self.add_weight(
+            name="owners",
+            shape=shape,
+            dtype="int32",
+            initializer=keras.initializers.Constant(self.n_classes),
+            trainable=False,
+        )
+        # Logarithms, so that what must be positive stays so.
+        self.position_tolerance = self._weight("position_tolerance", (), 1.0)
+        self.height_tolerance = self._weight("height_tolerance", (), 1.0)
+        self.relative_tolerance = self._weight("relative_tolerance", (), 1.0)
+        self.steepness = self._weight("steepness", (), 10.0)
+        self.roundness = self._weight("roundness", (), 0.1)
+        self.vanishing = self._weight("vanishing", (), 1.0)
+        self.unexplained = self._weight("unexplained", (), 20.0)
+        self.taken = self._weight("taken", (), 8.0)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications for one spectrum: six for each observed peak and prototype peak."""
+        return 6 * int(self.input.shape[1]) * self.n_prototypes
+
+    def _weight(self, name: str, shape: tuple[int, ...], first: float, trainable: bool = True) -> keras.Variable:
+        value = np.log(first) if shape == () else first
+        return self.add_weight(
+            name=name, shape=shape, initializer=keras.initializers.Constant(value), trainable=trainable
+        )
+
+    def _excess(self, deviation: KerasTensor) -> KerasTensor:
+        """Cost of a deviation in units of its tolerance: nearly flat up to 1, steep beyond."""
+        steepness = ops.exp(self.steepness)
+        return ops.exp(self.roundness) * ops.square(deviation) + ops.softplus(steepness * (deviation - 1))
+
+    def call(self, peaks: KerasTensor) -> KerasTensor:
+        """Compare with every class."""
+        there = peaks[..., 1] > 0
+        positions, heights = peaks[..., 0] / POSITION_TOLERANCE, peaks[..., 1] / HEIGHT_TOLERANCE
+        along = ops.abs(positions[:, :, None] - self.positions) / ops.exp(self.position_tolerance)
+        # The division by the highest peak, which varies too, moves high peaks further than low ones.
+        tolerance = ops.exp(self.height_tolerance) + ops.exp(self.relative_tolerance) * (
+            HEIGHT_TOLERANCE * ops.abs(self.heights)
+        )
+        upward = ops.abs(heights[:, :, None] - self.heights) / tolerance
+        fit = self._excess(along) + self._excess(upward) + ops.where(there, 0.0, FAR)[:, :, None]
+        best = ops.min(fit, axis=1)  # (batch, n_prototypes)
+        vanished = self._excess(ops.abs(self.heights) / tolerance) + ops.exp(self.vanishing)
+        cost = self._by_class(ops.minimum(best, vanished))
+        taken = self._by_class(ops.sigmoid(ops.exp(self.taken) - best))
+        surplus = ops.relu(ops.sum(ops.cast(there, "float32"), axis=1, keepdims=True) - taken)
+        return -(cost + ops.exp(self.unexplained) * surplus)
+
+    def _by_class(self, values: KerasTensor) -> KerasTensor:
+        """Add up over the prototype peaks of each class: (batch, n_prototypes) to (batch, n_classes)."""
+        total = ops.segment_sum(ops.transpose(values), self.owners, num_segments=self.n_classes + 1)
+        return ops.transpose(total[: self.n_classes])
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give (batch, n_classes)."""
+        return input_shape[0], self.n_classes
+
+    def adapt(self, features: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+        """Put the prototype of each class in the middle of its training peaks."""
+        prototypes = [prototype(features[labels == label]) for label in range(self.n_classes)]
+        counts = [len(peaks) for peaks in prototypes]
+        if sum(counts) > self.n_prototypes:
+            needed = -(-sum(counts) // self.n_classes)
+            raise SpecificationError(
+                f"the training spectra of {self.n_classes} classes show {sum(counts)} peaks, but there is room for "
+                f"{self.n_prototypes}; set peaks_per_class to {needed} or more"
+            )
+        owners = np.full(self.n_prototypes, self.n_classes)
+        values = np.zeros((self.n_prototypes, 2))
+        owners[: sum(counts)] = np.repeat(np.arange(self.n_classes), counts)
+        values[: sum(counts)] = np.concatenate(prototypes)
+        self.owners.assign(owners.astype(np.int32))
+        self.positions.assign((values[:, 0] / POSITION_TOLERANCE).astype(np.float32))
+        self.heights.assign((values[:, 1] / HEIGHT_TOLERANCE).astype(np.float32))
+
+
+def prototype(spectra: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Find the middle of the peaks of one class.
+
+    Starts from the spectrum with most peaks, assigns the peaks of all spectra to it, moves each of its peaks
+    half-way between the smallest and the largest that were assigned, and again, trusting nearer peaks
+    only. For a flat law the middle of the range is the best estimate of the centre.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (n_spectra, n_peaks, 2)
+        Positions in points and heights, zero rows where there are fewer peaks.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_peaks of the prototype, 2)
+
+    Examples
+    --------
+    >>> prototype(np.array([[[100.0, 1.0], [0.0, 0.0]], [[120.0, 1.0], [300.0, 0.5]], [[110.0, 1.0], [310.0, 0.4]]]))
+    array([[110.  ,   1.  ],
+           [305.  ,   0.45]])
+    """
+    lists = [peaks[peaks[:, 1] > 0] for peaks in spectra]
+    centre = max(lists, key=len).astype(np.float64)
+    unit = np.array([POSITION_TOLERANCE, 2 * HEIGHT_TOLERANCE])
+    # Two spectra differ by up to two tolerances, and by more where the highest peak differs.
+    for reach in (4.0, 2.0, 1.3):
+        low, high = np.full(centre.shape, np.inf), np.full(centre.shape, -np.inf)
+        for peaks in lists:
+            deviation = np.abs(peaks[:, None] - centre) / unit
+            far = (deviation > reach).any(axis=-1)
+            cost = np.where(far, FAR, np.square(deviation).sum(axis=-1))
+            rows, columns = linear_sum_assignment(cost)
+            near = ~far[rows, columns]
+            low[columns[near]] = np.minimum(low[columns[near]], peaks[rows[near]])
+            high[columns[near]] = np.maximum(high[columns[near]], peaks[rows[near]])
+        centre = np.where(np.isfinite(low), (low + np.where(np.isfinite(high), high, 0.0)) / 2, centre)
+    return centre
+
+
+def prototypes(
+    peaks: KerasTensor, n_classes: int, *, peaks_per_class: int = 4, train_centres: bool = True
+) -> KerasTensor:
+    """Logits from the distances to the prototypes."""
+    # In float32 whatever the precision of the run: a position needs more than the 8 bits of bfloat16.
+    return PeakPrototypes(n_classes, peaks_per_class, train_centres, dtype="float32", name="logits")(peaks)
+
+
+@register_model("peaknet", reference="this work", head=prototypes)
+def peaknet(x: KerasTensor, *, max_peaks: int = 12) -> KerasTensor:
+    """The list of the highest peaks."""
+    return PeakFinder(max_peaks, dtype="float32", name="peaks")(x)

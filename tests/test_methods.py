@@ -1,0 +1,106 @@
+"""Methods chapter: replayed protocols, runs repeated and tampered with, differences between text and code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectra_lib import differences, replay, reproducibility
+from spectra_lib.claims.evidence import gather_evidence
+from spectra_lib.dataset import make_dataset
+from spectra_lib.errors import SpectraError
+from spectra_lib.protocol import protocol
+from spectra_lib.published import published_validation_loss
+from spectra_lib.records import RunRecords, load_records
+from spectra_lib.runs import TRUSTED, RunSpec
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+@pytest.fixture(scope="module")
+def run():
+    """A small run of our own."""
+    return reproducibility.train_anew(RunSpec(dataset="smoke", model="vgg", max_epochs=2))
+
+
+def test_published_runs_ended_by_the_rules_of_the_code():
+    table = replay.replay_published().set_index("protocol")
+    assert table.loc["code"].agrees.all() and not table.loc["paper"].agrees.any()
+    assert table.loc["code"].learning_rate.max() < 1e-6 < 1e-5 < table.loc["paper"].learning_rate.min()
+
+
+def test_a_replay_goes_as_far_as_the_curve():
+    losses = published_validation_loss("cnn2", 0)
+    states = replay.replay(protocol("paper"), losses[:5])
+    assert [state.epoch for state in states] == [1, 2, 3, 4, 5] and not states[-1].stopped
+
+
+def test_the_record_of_a_run_is_followed_to_the_epoch_it_kept():
+    for record in load_records(RESULTS).select(protocol="paper"):
+        assert replay.kept_by_either(record)[0] == record.kept_epoch
+
+
+def test_a_run_is_the_same_twice(run):
+    again = reproducibility.train_anew(run.spec)
+    assert again.result() == run.result()
+    assert reproducibility.loss_differences(run, again).tolist() == [0.0, 0.0]
+
+
+def test_every_change_of_a_record_is_noticed(run):
+    dataset = make_dataset("smoke")
+    assert run.faults(dataset) == []
+    for text, changed in reproducibility.tampered(run).items():
+        assert changed.faults(dataset), text
+
+
+def test_ways_to_compute_a_network_differ_by_rounding_alone():
+    ways = reproducibility.logits_in_ways(make_dataset("challenge"), "cnn2", 5)
+    assert len(ways) == 4
+    for logits in ways.values():
+        assert logits.shape == (5, 27)
+        np.testing.assert_allclose(logits, ways["all at once"], atol=1e-5)
+
+
+def test_a_backend_that_cannot_be_used_is_named():
+    with pytest.raises(SpectraError, match="training on the theano backend failed: .*"):
+        reproducibility.train_elsewhere(RunSpec(dataset="smoke", model="vgg", max_epochs=1), "theano")
+    assert "theano" not in reproducibility.other_backends()
+
+
+def variant(record, accuracy, **fields):
+    """The same record as if it came from another run."""
+    spec = RunSpec.model_validate(record.spec.model_dump() | fields, context=TRUSTED)
+    test = record.test.model_copy(update={"errors": round((1 - accuracy) * record.test.n)})
+    return record.model_copy(update={"spec": spec, "digest": spec.digest, "test": test})
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    return gather_evidence(RunRecords(()), "smoke", "challenge", measured={})
+
+
+def effects(evidence, records):
+    return {each.topic: each for each in differences.list_differences(evidence, RunRecords(tuple(records)))}
+
+
+def test_without_records_what_needs_runs_waits_for_them(evidence):
+    found = effects(evidence, [])
+    for topic in ("Weights that are kept", "Training accuracy", "Resnet"):
+        assert not found[topic].measured and found[topic].effect.startswith("Not measured yet: ")
+    assert "72 of 162 test spectra are exact ties" in found["Challenging test set"].effect
+    assert "waits for runs of CNN2 and VGG" in found["Learning rate on a plateau"].effect
+
+
+def test_with_records_effects_are_computed(evidence):
+    base = load_records(RESULTS).select(model="cnn2", hidden_activation="relu", protocol="paper")[0]
+    records = [variant(base, 0.5, seed=seed) for seed in range(3)]
+    records += [variant(base, 1 / 3, seed=seed, protocol="code") for seed in range(3)]
+    records += [variant(base, 2 / 3, model="resnet", hidden_activation=None, options={"dropout": 0.0})]
+    records += [variant(base, 0.5, model="cnn_bn", seed=1), variant(base, 2 / 3, model="cnnbn_mod", seed=1)]
+    found = effects(evidence, records)
+    assert "+16.7 points (16.7 to 16.7), 3 pairs, by the text's rules" in found["Learning rate on a plateau"].effect
+    assert found["Resnet"].effect.startswith("1 run without dropout: 66.7 % of test spectra right")
+    assert "cnn_bn, batch normalisation removed, ReLU: +16.7 points, 1 pair." in (
+        found["Modified networks (Table 2)"].effect
+    )
+    assert found["Weights that are kept"].measured and found["Training accuracy"].measured

@@ -1,0 +1,86 @@
+"""PeakNet: finding peaks, prototypes, and that it learns."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from spectra_lib.dataset import make_dataset
+from spectra_lib.errors import SpecificationError
+from spectra_lib.networks import build_model, describe_model, list_models
+from spectra_lib.networks.adaptation import adapt_model
+from spectra_lib.networks.peaknet import PeakFinder, prototype
+from spectra_lib.runs import RunSpec
+from spectra_lib.training import SpectraBatches, train
+
+
+def found(spectra: np.ndarray, n_peaks: int = 12) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(PeakFinder(n_peaks)(spectra[..., None])))
+
+
+def test_peaks_are_found_between_the_points() -> None:
+    points = np.arange(400)
+    spectrum = np.exp(-(((points - 120.3) / 3.0) ** 2) / 2) + 0.05 * np.exp(-(((points - 300.75) / 3.0) ** 2) / 2)
+    peaks = found(spectrum[None].astype(np.float32))
+    assert peaks[0, :2] == pytest.approx(np.array([[120.3, 1.0], [300.75, 0.05]]), abs=2e-3)
+    assert not peaks[0, 2:].any()
+
+
+def test_peaks_of_the_test_spectra_are_those_of_the_table() -> None:
+    split = make_dataset("challenge").test
+    peaks = found(split.spectra())
+    for row, (positions, heights) in zip(peaks, split.peaks, strict=True):
+        listed = row[row[:, 1] > 0]
+        listed = listed[np.argsort(listed[:, 0])]
+        seen = heights > 0
+        assert listed[:, 0] == pytest.approx(positions[seen], abs=0.02)
+        assert listed[:, 1] == pytest.approx(heights[seen] / heights.max(), rel=1e-3, abs=1e-5)
+
+
+def test_only_the_highest_peaks_are_kept() -> None:
+    spectra = make_dataset("benchmark").test.spectra([0])
+    assert found(spectra, 3).shape == (1, 3, 2)
+    assert found(spectra, 3) == pytest.approx(found(spectra)[:, :3])
+
+
+def test_prototypes_come_near_the_fingerprints() -> None:
+    data = make_dataset("challenge")
+    peaks = found(data.train.spectra()).astype(float)
+    gaps = []
+    for label, fingerprint in enumerate(data.fingerprints):
+        centre = prototype(peaks[data.train.labels == label])
+        centre = centre[np.argsort(centre[:, 0])]
+        assert len(centre) == fingerprint.n_peaks
+        gaps.append(np.abs(centre - np.column_stack([fingerprint.positions, fingerprint.heights])).max(axis=0))
+    # the middle of 50 draws from a range of 100 points has a standard deviation of 1.4 points
+    assert np.max(gaps, axis=0) == pytest.approx([0.0, 0.0], abs=10.0)
+    assert np.median(gaps, axis=0)[0] < 3.0
+    assert np.median(gaps, axis=0)[1] < 0.006
+
+
+def test_adapted_it_knows_most_test_spectra_before_training() -> None:
+    data = make_dataset("smoke")
+    model = build_model("peaknet", data.spec.n_points, data.spec.n_classes)
+    order = np.arange(len(data.train))
+    adapt_model(model, SpectraBatches(data.train, order, 32), data.train.labels)
+    answers = model.predict(data.test.spectra()[..., None], verbose=0).argmax(axis=1)
+    assert np.mean(answers == data.test.labels) > 0.9
+
+
+def test_too_little_room_is_told() -> None:
+    data = make_dataset("smoke")
+    model = build_model("peaknet", data.spec.n_points, data.spec.n_classes, peaks_per_class=1)
+    with pytest.raises(SpecificationError, match="set peaks_per_class to"):
+        adapt_model(model, SpectraBatches(data.train, np.arange(len(data.train)), 32), data.train.labels)
+
+
+def test_it_trains_and_describes_itself(tmp_path) -> None:
+    assert "peaknet" in list_models()
+    about = describe_model("peaknet", n_classes=500)
+    assert about.parameters == 3 * 2000 + 8
+    assert about.parameters < 2_000_000
+    assert about.multiply_adds == 6 * 12 * 2000
+    record = train(RunSpec(dataset="smoke", model="peaknet", max_epochs=2), tmp_path, quiet=True)
+    assert record.reevaluation_gap == pytest.approx(0.0, abs=1e-6)
+    assert record.test.accuracy > 0.9
