@@ -149,14 +149,14 @@ def forget(names: Collection[str]) -> None:
 
 
 def list_models() -> list[str]:
-    """Names of all registered networks: the published ones first, then the modified ones, each by name.
+    """Names of all registered networks: the published ones first, then the modified ones, then those without a DOI.
 
     Examples
     --------
     >>> list_models()[:4]
     ['cnn2', 'cnn3', 'cnn6', 'cnn_bn']
     """
-    return sorted(_REGISTRY, key=lambda name: (_REGISTRY[name].variant_of is not None, name))
+    return sorted(_REGISTRY, key=lambda name: (not _REGISTRY[name].doi, _REGISTRY[name].variant_of is not None, name))
 
 
 def network(name: str) -> Network:
