@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 book: $(READY)  ## Execute the chapters from the committed records and render the book; trains nothing
-	$(BIN)/snakemake --quiet --cores 1 book
+	$(BIN)/snakemake --quiet --cores 2 book
 	@echo "The book is at _build/html/index.html"
 
 test: lint  ## Check style and types, and run all tests

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from spectra_lib.book import book_chapters, render_book
 from spectra_lib.campaign import campaign, parse_filter
-from spectra_lib.chapters import execute_chapter
 from spectra_lib.records import RunStore
 
 STORE = RunStore(config.get("store", "results"))
@@ -51,8 +50,9 @@ rule chapter:
         PRESENT,
     output:
         "_build/executed/{chapter}.ipynb",
-    run:
-        execute_chapter(wildcards.chapter, CHAPTERS[wildcards.chapter], Path("_build/executed"))
+    shell:
+        # not "run", for which Snakemake starts itself anew for every chapter
+        "{sys.executable:q} -m spectra_lib book chapter {wildcards.chapter:q} --as-in-book --output _build/executed"
 
 
 rule records:

@@ -72,6 +72,9 @@ def chapter(
     output: Annotated[
         Path | None, typer.Option(help="Folder for the executed notebook; by default _build/chapters.", file_okay=False)
     ] = None,
+    as_in_book: Annotated[
+        bool, typer.Option("--as-in-book", help="Begin with the parameters that book/chapters.yml gives.")
+    ] = False,
     project: Project = Path(),
 ) -> None:
     """Execute one chapter with other parameters.
@@ -81,7 +84,7 @@ def chapter(
     spectra-lib book chapter dataset -p label 246 -p peak 2
     """
     source = read_chapter(name, project)
-    values = {}
+    values = dict(book_chapters(project)[name]) if as_in_book else {}
     for pair in parameter or ():
         key, separator, text = pair.partition("=")
         if not separator:

@@ -1,5 +1,6 @@
 """Chapters: what they declare, what is refused beforehand, and what a failure leaves behind."""
 
+import dataclasses
 from pathlib import Path
 
 import jupytext
@@ -229,3 +230,11 @@ def test_code_is_short(name):
             lines = cell.source.splitlines()
             assert len(lines) <= 20, cell.source
             assert max(len(line) for line in lines) <= 85, max(lines, key=len)
+
+
+@pytest.mark.parametrize("name", list_chapters(PROJECT))
+def test_defaults_are_among_what_exists(name):
+    for parameter in read_chapter(name, PROJECT).parameters:
+        without = dataclasses.replace(parameter, default=None)  # a value at its default is not looked up
+        if parameter.default != []:
+            assert without.check(name, parameter.default) == parameter.default

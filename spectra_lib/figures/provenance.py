@@ -42,10 +42,11 @@ def check_rows(records: RunRecords) -> pd.DataFrame:
     """One row for each record: what was checked, and what was found."""
     from spectra_lib.dataset import make_dataset
 
-    datasets = {spec: make_dataset(spec) for spec in dict.fromkeys(r.spec.dataset_spec.name for r in records)}
+    specs = {record.spec.dataset_spec.digest: record.spec.dataset_spec for record in records}
+    datasets = {digest: make_dataset(spec) for digest, spec in specs.items()}
     rows = []
     for record in records:
-        faults = record.faults(datasets[record.spec.dataset_spec.name])
+        faults = record.faults(datasets[record.spec.dataset_spec.digest])
         gap = "not finite" if record.reevaluation_gap is None else f"{record.reevaluation_gap:.1e}"
         rows.append((record.spec.run_id, record.weights_sha256[:12], gap, "; ".join(faults) or "none"))
     return pd.DataFrame(rows, columns=["Run", "Weights (SHA-256)", "Re-evaluation gap", "Faults"])
