@@ -82,6 +82,10 @@ NETWORKS = MappingProxyType(
 """The eight published networks in the order of the figures, under the names of the paper."""
 
 
+OURS = Look("PeakNet", PINK, "*")
+"""The network of this project."""
+
+
 def look(model: str) -> Look:
     """Look of a network; a network that the paper does not have gets a neutral one.
 
@@ -90,7 +94,7 @@ def look(model: str) -> Look:
     >>> look("cnn6").label
     'CNN6'
     """
-    return NETWORKS.get(model, Look(model, INK, "X"))
+    return OURS if model == "peaknet" else NETWORKS.get(model, Look(model, INK, "X"))
 
 
 @contextmanager
