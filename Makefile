@@ -18,7 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --group measured
 	@touch $@
 
-book: $(READY)  ## Execute the chapters from the committed records and render the book; trains nothing
+book: $(READY)  ## Execute the chapters from the committed records and render the book
 	$(BIN)/snakemake --quiet --cores 2 book
 	@echo "The book is at _build/html/index.html"
 

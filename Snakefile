@@ -1,7 +1,7 @@
 # The paper as a graph of files: run specification -> run record -> executed chapter -> book.
 #
 #   snakemake -n records        what is missing
-#   snakemake --cores 2 book    the book from the records there are; trains nothing
+#   snakemake --cores 2 book    the book from the records there are; redoes no run
 #   snakemake --cores 2 records --config only=stage=a1
 #   snakemake --cores 2 records --config runs=my_runs.json store=my_results
 #
