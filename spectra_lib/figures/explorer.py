@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +13,19 @@ from spectra_lib.figures.dataset import draw_fingerprint, draw_stacked
 from spectra_lib.figures.style import new_figure
 from spectra_lib.peaks import PeakTable
 from spectra_lib.spectra import render
+
+
+def someone_can_move_sliders() -> bool:
+    """Whether the kernel belongs to a Jupyter server, as in JupyterLab.
+
+    Papermill's does not, and widgets may wait there for an answer that never comes.
+
+    Examples
+    --------
+    >>> someone_can_move_sliders()
+    False
+    """
+    return "JPY_SESSION_NAME" in os.environ  # set by the server for the kernel of a notebook
 
 
 def class_explorer(dataset: Dataset, label: int = 0) -> widgets.Widget:
