@@ -169,6 +169,6 @@ def _read_arrays(path: Path) -> tuple[list[NDArray], dict[str, Any]]:
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         book = json.loads(str(archive["book"]))
         names = sorted(set(archive.files) - {"book"})
-        if len(names) != book.pop("n_arrays"):
-            raise ValueError("arrays are missing from it")
+        if len(names) != book.pop("n_arrays", None):
+            raise ValueError("arrays are missing from it, or another version of the library wrote it")
         return [archive[name] for name in names], book
