@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from spectra_lib import machine
+from spectra_lib.atomic_file import write_whole
 from spectra_lib.baselines.result import PACKAGES
 from spectra_lib.class_centres import ClassCentres
 from spectra_lib.dataset import Dataset, make_dataset
@@ -280,12 +281,20 @@ def series_path(store: str | Path, name: str) -> Path:
 
 
 def save_series(store: str | Path, series: Series) -> Path:
-    """Write a series; an earlier one is replaced at once."""
+    """Write a series; an earlier one is replaced at once.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
     path = series_path(store, series.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(series.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        write_whole(path, series.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the series {path}: {error.strerror or error}; free some space or choose another store"
+        ) from error
     return path
 
 

@@ -7,8 +7,6 @@ atomically; a damaged one is set aside and named, never read as if it were whole
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
+from spectra_lib.atomic_file import write_whole
 from spectra_lib.errors import StoreError, explain
 from spectra_lib.protocol import Progress, protocol
 from spectra_lib.runs import TRUSTED, RunSpec
@@ -316,20 +315,9 @@ class RunStore:
         path = self.record_path(record.spec)
         if path.exists():
             raise StoreError(f"{path} exists; delete it first if the run is to be done again")
-        text = record.model_dump_json(exclude_defaults=False)
-        partial: str | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, partial = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".partial", dir=path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(partial).chmod(0o644)
-            Path(partial).replace(path)
+            write_whole(path, record.model_dump_json(exclude_defaults=False) + "\n")
         except OSError as error:
-            if partial is not None:
-                Path(partial).unlink(missing_ok=True)
             raise StoreError(
                 f"cannot write the record {path}: {error.strerror or error}; free some space or choose another "
                 "store, then start the same command again"

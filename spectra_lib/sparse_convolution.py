@@ -27,6 +27,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from spectra_lib.dataset import Split
+from spectra_lib.networks.description import multiply_adds_of, sources_of
 from spectra_lib.peaks import Rows
 from spectra_lib.spectra import TRUNCATE
 
@@ -96,7 +97,7 @@ def layer_reach(model: keras.Model) -> dict[str, Reach]:
     """
     found: dict[str, Reach] = {}
     for layer in model.layers:
-        sources = _sources(layer)
+        sources = sources_of(layer)
         if not isinstance(layer, LOCAL_LAYERS) or any(source not in found for source in sources):
             continue
         reaches = [found[source] for source in sources]
@@ -137,7 +138,7 @@ def plan_windows(model: keras.Model, split: Split, sample: int = 256) -> Plan | 
     if not split.is_sparse:
         return None
     reaches = layer_reach(model)
-    costs = {layer.name: _multiply_adds(layer) for layer in model.layers}
+    costs = {layer.name: multiply_adds_of(layer) for layer in model.layers}
     total = sum(costs.values())
     rows = np.unique(np.linspace(0, len(split) - 1, sample).astype(np.int64))
     n_points = model.input_shape[1]
@@ -265,12 +266,6 @@ def _walk(  # type: ignore[no-untyped-def]
     return number
 
 
-def _sources(layer: keras.Layer) -> list[str]:
-    inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-    operations = [tensor._keras_history.operation for tensor in inputs]
-    return [operation.name for operation in operations if operation is not layer]
-
-
 def _ancestors(model: keras.Model, name: str) -> set[str]:
     """The layer itself and all before it."""
     seen, open_ = set(), [name]
@@ -278,7 +273,7 @@ def _ancestors(model: keras.Model, name: str) -> set[str]:
         current = open_.pop()
         if current not in seen:
             seen.add(current)
-            open_ += _sources(model.get_layer(current))
+            open_ += sources_of(model.get_layer(current))
     return seen
 
 
@@ -291,19 +286,11 @@ def _cuts(model: keras.Model, reaches: dict[str, Reach]) -> list[str]:
             source in before
             for layer in model.layers
             if layer.name not in before and layer.name != name
-            for source in _sources(layer)
+            for source in sources_of(layer)
         )
         if before and not leaks:
             cuts.append(name)
     return cuts
-
-
-def _multiply_adds(layer: keras.Layer) -> int:
-    if isinstance(layer, layers.Conv1D):
-        return layer.output.shape[1] * math.prod(layer.kernel.shape)
-    if isinstance(layer, layers.Dense):
-        return math.prod(layer.kernel.shape)
-    return 0
 
 
 def _only(value: int | tuple[int, ...]) -> int:

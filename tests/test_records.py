@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_nothing_behind(failing, record, tmp_path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     store = RunStore(tmp_path)
-    monkeypatch.setattr(f"spectra_lib.records.{failing}", full)
+    monkeypatch.setattr(f"spectra_lib.atomic_file.{failing}", full)
     with pytest.raises(StoreError, match=r"cannot write the record .*No space left on device; free some space"):
         store.save(record)
     assert not list((tmp_path / "smoke").iterdir())

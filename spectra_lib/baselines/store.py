@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from spectra_lib.atomic_file import write_whole
 from spectra_lib.baselines.registry import list_baselines
 from spectra_lib.baselines.result import BaselineResult, measure_baseline
 from spectra_lib.dataset import Dataset, make_dataset
@@ -39,19 +38,9 @@ def save_result(store: str | Path, result: BaselineResult) -> Path:
         If the file cannot be written.
     """
     path = result_path(store, result.dataset_spec.name, result.name)
-    partial: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".partial", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(result.to_json() + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
+        write_whole(path, result.to_json() + "\n")
     except OSError as error:
-        if partial is not None:
-            Path(partial).unlink(missing_ok=True)
         raise StoreError(
             f"cannot write the result {path}: {error.strerror or error}; free some space or choose another store"
         ) from error

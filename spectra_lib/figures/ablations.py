@@ -11,7 +11,8 @@ from matplotlib.ticker import NullFormatter
 
 from spectra_lib.ablations import NORMALISED, Pair
 from spectra_lib.figures.effects import median_and_range
-from spectra_lib.figures.style import BLUE, GREY, ORANGE, look
+from spectra_lib.figures.rows import NONE_YET, say
+from spectra_lib.figures.style import BLUE, ORANGE, look
 from spectra_lib.paired_comparison import Effect
 from spectra_lib.single_changes import POOL_SCALE, SingleChange, Variant
 
@@ -100,7 +101,7 @@ def draw_losses(axes: Axes, curves: pd.DataFrame, normalised: str, simple: str) 
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper right")
     else:
-        axes.text(0.5, 0.5, "no run of ours yet", transform=axes.transAxes, ha="center", color=GREY)
+        say(axes, NONE_YET)
         axes.set(xlim=(0, 100), ylim=(0.01, 10))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, look
+from spectra_lib.figures.rows import GROUPS, NONE_YET, label_rows, legend_above, run_markers
+from spectra_lib.figures.style import BLUE, GREY, look
 
 if TYPE_CHECKING:
     from spectra_lib.records import RunRecords
-
-GROUPS = ((BLUE, "o"), (ORANGE, "D"), (INK, "s"))
-"""Colour and marker of up to three groups of runs."""
 
 
 def draw_runs_by_network(
@@ -43,21 +41,19 @@ def draw_runs_by_network(
     xlabel : str
         Its name.
     """
-    _network_lines(axes, models)
-    for row, model in enumerate(models):
-        values = published.loc[published.model == model, column]
-        axes.plot(values, np.full(len(values), row - 0.16), "o", color=GREY, markersize=6, fillstyle="none")
-        values = ours.loc[ours.model == model, column]
-        axes.plot(values, np.full(len(values), row + 0.16), "o", color=BLUE, markersize=7, markeredgecolor="white")
-    handles = [
-        Line2D([], [], marker="o", linestyle="none", color=GREY, markersize=6, fillstyle="none"),
-        Line2D([], [], marker="o", linestyle="none", color=BLUE, markersize=7, markeredgecolor="white"),
-    ]
-    _legend_above(axes, handles, ("published", "ours"))
+    label_rows(axes, [look(model).label for model in models])
+    handles = []
+    for runs, color, size, filled, shift in ((published, GREY, 6, False, -0.16), (ours, BLUE, 7, True, 0.16)):
+        markers = run_markers(color, "o", size, ours=filled)
+        for row, model in enumerate(models):
+            values = runs.loc[runs.model == model, column]
+            axes.plot(values, np.full(len(values), row + shift), **markers)
+        handles.append(Line2D([], [], **markers))
+    legend_above(axes, handles, ("published", "ours"))
     largest = pd.concat([published[column], ours[column]]).max()
     axes.set(xlabel=xlabel, xlim=(0, 1.08 * largest if largest > 0 else 10))
     if not len(ours):
-        axes.text(0.98, 0.03, "no run of ours yet", transform=axes.transAxes, ha="right", color=GREY)
+        axes.text(0.98, 0.03, NONE_YET, transform=axes.transAxes, ha="right", color=GREY)
 
 
 def draw_groups_by_network(
@@ -83,19 +79,12 @@ def draw_groups_by_network(
     xlabel : str
         Its name.
     """
-    _network_lines(axes, models)
+    label_rows(axes, [look(model).label for model in models])
     handles, labels = [], []
     offsets = np.linspace(-0.22, 0.22, len(groups)) if len(groups) > 1 else np.zeros(1)
     for (name, sets), (color, marker), offset in zip(groups.items(), GROUPS, offsets, strict=False):
         for runs, text, filled in zip(sets, ("published", "ours"), (False, True), strict=True):
-            look_of_set: dict[str, Any] = {
-                "marker": marker,
-                "linestyle": "none",
-                "color": color,
-                "markersize": 6.5 if filled else 5,
-                "fillstyle": "full" if filled else "none",
-                "markeredgecolor": "white" if filled else color,
-            }
+            look_of_set = run_markers(color, marker, 6.5 if filled else 5, ours=filled)
             for row, model in enumerate(models):
                 values = runs.loc[runs.model == model, column]
                 shift = offset + (0.08 if filled else -0.08)
@@ -103,7 +92,7 @@ def draw_groups_by_network(
             if len(runs):
                 handles.append(Line2D([], [], **look_of_set))
                 labels.append(f"{name}, {text}")
-    _legend_above(axes, handles, labels)
+    legend_above(axes, handles, labels)
     axes.set(xlabel=xlabel)
 
 
@@ -145,26 +134,6 @@ def draw_validation_losses(axes: Axes, published: pd.DataFrame, ours: pd.DataFra
     axes.yaxis.set_minor_formatter(NullFormatter())
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), borderaxespad=0.2)
-
-
-def _network_lines(axes: Axes, models: Sequence[str]) -> None:
-    for row in range(len(models)):
-        axes.axhline(row, color=PALE, linewidth=0.8, zorder=0)
-    axes.set(yticks=range(len(models)), yticklabels=[look(model).label for model in models])
-    axes.set_ylim(len(models) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-
-
-def _legend_above(axes: Axes, handles: Sequence[Line2D], labels: Sequence[str], columns: int = 2) -> None:
-    axes.legend(
-        handles,
-        labels,
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.0),
-        ncols=columns,
-        borderaxespad=0.2,
-        labelspacing=0.3,
-    )
 
 
 def loss_curves(records: RunRecords) -> pd.DataFrame:
@@ -295,16 +264,8 @@ def draw_costs(
                 style = look(model)
                 x = cost[model]
                 axes.plot([x, x], [own.min(), own.max()], color=style.color, linewidth=1.0, alpha=0.6)
-                axes.plot(
-                    x,
-                    own.mean(),
-                    style.marker,
-                    color=style.color,
-                    markersize=8,
-                    fillstyle="full" if filled else "none",
-                    markeredgecolor="white" if filled else style.color,
-                    markeredgewidth=0.8 if filled else 1.6,
-                )
+                markers = run_markers(style.color, style.marker, 8, ours=filled)
+                axes.plot(x, own.mean(), **markers, markeredgewidth=0.8 if filled else 1.6)
         axes.set(xscale="log", xlabel=xlabel)
         axes.margins(x=0.12)
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))

@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from spectra_lib.baselines import list_baselines
+from spectra_lib.figures.rows import label_rows
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, look
 from spectra_lib.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
 from spectra_lib.observer import Ceiling
@@ -146,8 +147,7 @@ def draw_against_ceiling(axes: Axes, board: pd.DataFrame, xlabel: str) -> None:
     methods = usual[usual.kind != OBSERVER]
     labels = [method_label(m, a) for m, a in zip(methods.model, methods.activation.fillna(""), strict=True)]
     order = methods.groupby(labels).test_errors.min().sort_values(kind="stable").index.tolist()
-    for line in range(len(order)):
-        axes.axhline(line, color=PALE, linewidth=0.8, zorder=0)
+    label_rows(axes, order)
     handles = []
     for kind, (name, color, marker, fill) in KINDS.items():
         own = [
@@ -166,13 +166,12 @@ def draw_against_ceiling(axes: Axes, board: pd.DataFrame, xlabel: str) -> None:
         axes.axvline(values.test_errors, color=INK, linestyle="--")
         handles.append(Line2D([], [], color=INK, linestyle="--", label="ideal observer, expected"))
     axes.set_xscale("symlog", linthresh=10, linscale=1)
-    axes.set(xlabel=xlabel, yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.4, -0.6))
+    axes.set(xlabel=xlabel)
     axes.set_xlim(-0.8, max(11.0, 1.3 * usual[["test_errors", "most"]].max().max()))
     ticks = [0, 5, 10, 30, 100, 300, 1000, 3000]
     axes.set_xticks([tick for tick in ticks if tick <= axes.get_xlim()[1]])
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.tick_params(axis="y", length=0)
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.3, 1.0), ncols=2, borderaxespad=0.2)
 
 

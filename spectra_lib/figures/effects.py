@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE
+from spectra_lib.figures.rows import GROUPS, NONE_YET, label_rows, legend_above, run_markers, say
+from spectra_lib.figures.style import BLUE, GREY
 from spectra_lib.paired_comparison import Effect
-
-LOOKS = ((BLUE, "o"), (ORANGE, "D"), (INK, "s"))
-"""Colour and marker of up to three groups."""
 
 
 def draw_ranges(
@@ -44,19 +41,11 @@ def draw_ranges(
     ]
     shown = [(name, own, filled) for name, own, filled in shown if any(len(values) for values in own.values())]
     offsets = np.linspace(-0.32, 0.32, len(shown)) if len(shown) > 1 else np.zeros(1)
-    looks = dict(zip(groups, LOOKS, strict=False))
+    looks = dict(zip(groups, GROUPS, strict=False))
     handles, labels = [], []
     for (name, own, filled), offset in zip(shown, offsets, strict=False):
         color, marker = looks[name]
-        look: dict[str, Any] = {
-            "marker": marker,
-            "linestyle": "none",
-            "color": color,
-            "markersize": 5.5 if filled else 4.5,
-            "fillstyle": "full" if filled else "none",
-            "markeredgecolor": "white" if filled else color,
-            "markeredgewidth": 0.8,
-        }
+        look = run_markers(color, marker, 5.5 if filled else 4.5, ours=filled) | {"markeredgewidth": 0.8}
         for row, label in enumerate(rows):
             values = np.asarray(own.get(label, ()), dtype=float)
             if len(values):
@@ -66,10 +55,10 @@ def draw_ranges(
                 axes.plot(values, np.full(len(values), place), **look)
         handles.append(Line2D([], [], **look))
         labels.append(f"{name}, {'ours' if filled else 'published'}")
-    _legend_above(axes, handles, labels)
+    legend_above(axes, handles, labels)
     axes.set(xlabel=xlabel)
     if not any(filled for _, _, filled in shown):
-        _say(axes, "no run of ours yet")
+        say(axes, NONE_YET)
 
 
 def draw_effects(
@@ -121,23 +110,12 @@ def draw_effects(
         handles.append(Line2D([], [], marker="|", color=GREY, markersize=9, markeredgewidth=2.4, linewidth=1.2))
         labels.append("published, not paired")
     if legend:
-        _legend_above(axes, handles, labels)
+        legend_above(axes, handles, labels)
     axes.set(xlabel=xlabel)
     if not any(effect.n for _, effect in rows.values()):
-        _say(axes, "no pair of ours yet")
+        say(axes, "no pair of ours yet")
         if not any(effect.n for effect in (published or {}).values()):
             axes.set_xlim(-10, 10)
-
-
-def label_rows(axes: Axes, rows: Sequence[str], *, inside: bool = False) -> None:
-    """Give each row a pale line and a label, at the left or over the line, the first at the top."""
-    for row, label in enumerate(rows):
-        axes.axhline(row, color=PALE, linewidth=0.8, zorder=0)
-        if inside:
-            axes.text(0, row - 0.4, label, transform=axes.get_yaxis_transform(), va="center", fontsize=10, zorder=4)
-    axes.set(yticks=range(len(rows)), yticklabels=[""] * len(rows) if inside else rows)
-    axes.set_ylim(len(rows) - 0.4, -0.8 if inside else -0.6)
-    axes.tick_params(axis="y", length=0)
 
 
 def median_and_range(values: pd.Series) -> str:
@@ -153,15 +131,4 @@ def median_and_range(values: pd.Series) -> str:
     # no-break space and word joiner: a range is not broken over lines
     return f"{values.median():.1f}" + (
         f"\u00a0({values.min():.1f}–\u2060{values.max():.1f})" if len(values) > 1 else ""
-    )
-
-
-def _say(axes: Axes, text: str) -> None:
-    note = axes.text(0.98, 0.5, text, transform=axes.transAxes, ha="right", va="center", color=GREY)
-    note.set_in_layout(False)
-
-
-def _legend_above(axes: Axes, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
-    axes.legend(
-        handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2, labelspacing=0.3
     )

@@ -82,8 +82,8 @@ NETWORKS = MappingProxyType(
 """The eight published networks in the order of the figures, under the names of the paper."""
 
 
-OURS = Look("PeakNet", PINK, "*")
-"""The network of this project."""
+OTHERS = MappingProxyType({"peaknet": Look("PeakNet", PINK, "*")})
+"""Further networks with a look of their own."""
 
 
 def look(model: str) -> Look:
@@ -94,7 +94,7 @@ def look(model: str) -> Look:
     >>> look("cnn6").label
     'CNN6'
     """
-    return OURS if model == "peaknet" else NETWORKS.get(model, Look(model, INK, "X"))
+    return (NETWORKS | OTHERS).get(model, Look(model, INK, "X"))
 
 
 @contextmanager

@@ -103,12 +103,13 @@ def describe_model(
         conv_dropout=values.get("conv_dropout", 0.0),
         parameters=model.count_params(),
         trainable_parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
-        multiply_adds=sum(_multiply_adds(layer) for layer in model.layers),
+        multiply_adds=sum(multiply_adds_of(layer) for layer in model.layers),
         receptive_field=n_points if entry.head else _receptive_field(model),
     )
 
 
-def _multiply_adds(layer: keras.Layer) -> int:
+def multiply_adds_of(layer: keras.Layer) -> int:
+    """Multiplications with addition of a layer for one spectrum."""
     if isinstance(layer, layers.Conv1D):
         return layer.output.shape[1] * math.prod(layer.kernel.shape)
     if isinstance(layer, layers.Dense):
@@ -121,8 +122,8 @@ def _receptive_field(model: keras.Model) -> int:
     reach: dict[str, tuple[int, int]] = {}
     for layer in model.layers:
         if layer.name == "flatten":
-            return reach[_sources(layer)[0]][0]
-        sources = [reach[source] for source in _sources(layer)]
+            return reach[sources_of(layer)[0]][0]
+        sources = [reach[source] for source in sources_of(layer)]
         field, step = max(sources, default=(1, 1))
         if isinstance(layer, layers.Conv1D):
             field, step = field + (layer.kernel_size[0] - 1) * step, step * layer.strides[0]
@@ -134,6 +135,7 @@ def _receptive_field(model: keras.Model) -> int:
     raise AssertionError("unreachable: every network ends in a flatten layer")  # pragma: no cover
 
 
-def _sources(layer: keras.Layer) -> list[str]:
+def sources_of(layer: keras.Layer) -> list[str]:
+    """Names of the layers that a layer gets its input from."""
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
     return [tensor._keras_history.operation.name for tensor in inputs if tensor._keras_history.operation is not layer]

@@ -1,0 +1,58 @@
+"""What figures share that draw runs as markers on one line for each network or comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE
+
+GROUPS = ((BLUE, "o"), (ORANGE, "D"), (INK, "s"))
+"""Colour and marker of up to three groups of runs."""
+
+NONE_YET = "no run of ours yet"
+
+
+def run_markers(color: str, marker: str, size: float, *, ours: bool) -> dict[str, Any]:
+    """Give the options of `Axes.plot` for runs: published ones are open, ours filled.
+
+    Examples
+    --------
+    >>> run_markers(BLUE, "o", 5, ours=False)["fillstyle"]
+    'none'
+    """
+    return {
+        "marker": marker,
+        "linestyle": "none",
+        "color": color,
+        "markersize": size,
+        "fillstyle": "full" if ours else "none",
+        "markeredgecolor": "white" if ours else color,
+    }
+
+
+def label_rows(axes: Axes, rows: Sequence[str], *, inside: bool = False) -> None:
+    """Give each row a pale line and a label, at the left or over the line, the first at the top."""
+    for row, label in enumerate(rows):
+        axes.axhline(row, color=PALE, linewidth=0.8, zorder=0)
+        if inside:
+            axes.text(0, row - 0.4, label, transform=axes.get_yaxis_transform(), va="center", fontsize=10, zorder=4)
+    axes.set(yticks=range(len(rows)), yticklabels=[""] * len(rows) if inside else rows)
+    axes.set_ylim(len(rows) - 0.4, -0.8 if inside else -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def legend_above(axes: Axes, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
+    """Explain markers above the axes, where no run can lie under them."""
+    axes.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2, labelspacing=0.3
+    )
+
+
+def say(axes: Axes, text: str) -> None:
+    """Write a remark into axes that show little or nothing."""
+    note = axes.text(0.98, 0.5, text, transform=axes.transAxes, ha="right", va="center", color=GREY)
+    note.set_in_layout(False)
