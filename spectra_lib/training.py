@@ -45,6 +45,9 @@ on beside the next epoch."""
 WORTHWHILE_SAVING = 1.8
 """By default spectra are cut into windows if this divides the multiply-adds by at least so much."""
 
+XLA_PAYS = frozenset({"peaknet"})
+"""Networks that XLA makes faster on TensorFlow, as measured by benchmarks/steps.py."""
+
 
 class SpectraBatches(keras.utils.PyDataset):
     """Batches of (spectra, labels) in a given order, rendered when they are needed.
@@ -107,7 +110,7 @@ class _Trainer:
         self.plan = plan_windows(self.model, self.dataset.train) if self.execution in (None, "windows") else None
         if self.execution is None:
             worthwhile = self.plan is not None and self.plan.saving >= WORTHWHILE_SAVING
-            self.execution = "windows" if worthwhile else backend.EXECUTIONS[backend.backend_name()][0]
+            self.execution = "windows" if worthwhile else backend.first_execution(self.spec.model in XLA_PAYS)
         if self.execution != "windows":
             self.plan = None
         # The network that is trained: the same weights, fed with windows if that pays.

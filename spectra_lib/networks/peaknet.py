@@ -67,8 +67,8 @@ class PeakPrototypes(AdaptiveLayer):
 
     Input (batch, n_peaks, 2) as `PeakFinder` gives it, output (batch, n_classes).
 
-    Each peak of a prototype takes the observed peak that fits it best, or counts as vanished at the
-    cost of its height; each observed peak that no prototype peak took costs something too.
+    Each peak of a prototype takes the observed peak nearest to it, in units of the tolerances, or counts as
+    vanished at the cost of its height; each observed peak that no prototype peak took costs something too.
 
     Parameters
     ----------
@@ -129,15 +129,20 @@ class PeakPrototypes(AdaptiveLayer):
         """Compare with every class."""
         there = peaks[..., 1] > 0
         positions, heights = peaks[..., 0] / POSITION_TOLERANCE, peaks[..., 1] / HEIGHT_TOLERANCE
-        along = ops.abs(positions[:, :, None] - self.positions) / ops.exp(self.position_tolerance)
         # The division by the highest peak, which varies too, moves high peaks further than low ones.
-        tolerance = ops.exp(self.height_tolerance) + ops.exp(self.relative_tolerance) * (
+        position_tolerance = ops.exp(self.position_tolerance)
+        height_tolerance = ops.exp(self.height_tolerance) + ops.exp(self.relative_tolerance) * (
             HEIGHT_TOLERANCE * ops.abs(self.heights)
         )
-        upward = ops.abs(heights[:, :, None] - self.heights) / tolerance
-        fit = self._excess(along) + self._excess(upward) + ops.where(there, 0.0, FAR)[:, :, None]
-        best = ops.min(fit, axis=1)  # (batch, n_prototypes)
-        vanished = self._excess(ops.abs(self.heights) / tolerance) + ops.exp(self.vanishing)
+        along = (positions[:, :, None] - self.positions) / position_tolerance
+        upward = (heights[:, :, None] - self.heights) / height_tolerance
+        distance = ops.square(along) + ops.square(upward) + ops.where(there, 0.0, FAR)[:, :, None]
+        nearest = ops.argmin(ops.stop_gradient(distance), axis=1)  # (batch, n_prototypes)
+        along = ops.abs(ops.take_along_axis(positions, nearest, axis=1) - self.positions) / position_tolerance
+        upward = ops.abs(ops.take_along_axis(heights, nearest, axis=1) - self.heights) / height_tolerance
+        none_there = ops.logical_not(ops.any(there, axis=1, keepdims=True))
+        best = self._excess(along) + self._excess(upward) + ops.where(none_there, FAR, 0.0)
+        vanished = self._excess(ops.abs(self.heights) / height_tolerance) + ops.exp(self.vanishing)
         cost = self._by_class(ops.minimum(best, vanished))
         taken = self._by_class(ops.sigmoid(ops.exp(self.taken) - best))
         surplus = ops.relu(ops.sum(ops.cast(there, "float32"), axis=1, keepdims=True) - taken)
