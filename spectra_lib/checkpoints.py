@@ -92,6 +92,11 @@ class CheckpointFolder:
         self._pending = self._writer.submit(self._write, epoch, book, list(state), kept[0], list(kept[1]))
         wait([self._pending], timeout=patience)
 
+    @property
+    def writing(self) -> bool:
+        """Whether a write is still going on."""
+        return self._pending is not None and not self._pending.done()
+
     def wait(self) -> None:
         """Wait until everything is on disk."""
         if self._pending is not None:

@@ -42,6 +42,10 @@ CHECKPOINT_SHARE = 0.03
 """Training waits for a checkpoint for this share of an epoch's time, which saves memory; a longer write goes
 on beside the next epoch."""
 
+LONG_EPOCH = 20.0
+"""Seconds. A shorter epoch gets no checkpoint of its own while the one before is still being written: on a
+GPU an epoch of the largest network takes less time than its two gigabytes of state."""
+
 WORTHWHILE_SAVING = 1.8
 """By default spectra are cut into windows if this divides the multiply-adds by at least so much."""
 
@@ -174,6 +178,16 @@ class _Trainer:
             "sessions": self.sessions,
             "backend": backend.backend_name(),
         }
+
+    def save(self, folder: CheckpointFolder) -> None:
+        """Write a checkpoint, in the background if it takes long."""
+        folder.write(
+            self.progress.epoch,
+            self.book(),
+            backend.get_state(self.variables),
+            (self.progress.kept_epoch, self.kept),
+            patience=CHECKPOINT_SHARE * self.history["seconds"][-1],
+        )
 
     def resume(self, folder: CheckpointFolder) -> None:
         """Go back to the newest checkpoint, if there is a fitting one; else begin."""
@@ -347,26 +361,27 @@ def _train(
     trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution), probes)
     trainer.resume(folder)
     trainer.sessions.append(trainer.session())
+    saved = True
     with _bar(spec, trainer.progress.epoch, quiet) as bar:
         while not trainer.finished:
             longest = max(trainer.history["seconds"][-3:], default=0.0)
             if deadline is not None and time.monotonic() + longest > deadline:
+                if not saved:
+                    trainer.save(folder)
                 folder.wait()
                 raise BudgetError(
                     f"{spec.run_id}: time is up after {trainer.progress.epoch} epochs; start it again to go on"
                 )
             trainer.run_epoch()
             progress = trainer.progress
-            folder.write(
-                progress.epoch,
-                trainer.book(),
-                backend.get_state(trainer.variables),
-                (progress.kept_epoch, trainer.kept),
-                patience=CHECKPOINT_SHARE * trainer.history["seconds"][-1],
-            )
+            saved = not folder.writing or trainer.history["seconds"][-1] >= LONG_EPOCH
+            if saved:
+                trainer.save(folder)
             _show(bar, trainer)
             if on_epoch is not None:
                 on_epoch(progress)
+    if not saved:
+        trainer.save(folder)
     folder.wait()
     return trainer.record(trainer.earlier_seconds + time.monotonic() - start, network)
 

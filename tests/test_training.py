@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -186,6 +187,54 @@ def test_a_full_disk_ends_with_a_clear_error_and_the_store_is_whole(undisturbed,
     assert not list(tmp_path.glob("smoke/*"))
     record = train(SPEC, tmp_path, quiet=True)
     assert record.sessions[-1].first_epoch == 4  # all epochs were safe
+    assert record.result() == undisturbed.result()
+
+
+def test_while_a_checkpoint_is_being_written_short_epochs_go_without(undisturbed, tmp_path, monkeypatch):
+    """So that the state of a large network does not hold up a fast machine."""
+    written = []
+
+    def slowly(path, arrays, book, write=checkpoints._write_arrays):
+        write(path, arrays, book)
+        if path.name.startswith("state"):
+            written.append(path.name)
+            if len(written) == 1:
+                assert third_epoch.wait(60)
+
+    third_epoch = threading.Event()
+    monkeypatch.setattr(checkpoints, "_write_arrays", slowly)
+    record = train(
+        SPEC, tmp_path, quiet=True, on_epoch=lambda progress: third_epoch.set() if progress.epoch == 3 else None
+    )
+    assert record.result() == undisturbed.result()
+    assert written[0] == "state-0001.npz" and written[-1] == "state-0004.npz"
+    assert "state-0002.npz" not in written and "state-0003.npz" not in written
+
+
+def test_out_of_time_the_last_epoch_is_saved_even_if_its_turn_was_passed_over(undisturbed, tmp_path, monkeypatch):
+    begun = []
+
+    def slowly(path, arrays, book, write=checkpoints._write_arrays):
+        begun.append(path.name)
+        if len(begun) == 1:
+            assert second_epoch.wait(60)
+        write(path, arrays, book)
+
+    second_epoch = threading.Event()
+
+    class Deadline:
+        """A time that comes after the second epoch."""
+
+        def __lt__(self, now):
+            return second_epoch.is_set()
+
+    monkeypatch.setattr(checkpoints, "_write_arrays", slowly)
+    on_epoch = lambda progress: second_epoch.set() if progress.epoch == 2 else None  # noqa: E731
+    with pytest.raises(BudgetError, match="after 2 epochs"):
+        train(SPEC, tmp_path, quiet=True, deadline=Deadline(), on_epoch=on_epoch)
+    monkeypatch.undo()
+    record = train(SPEC, tmp_path, quiet=True)
+    assert record.sessions[-1].first_epoch == 2
     assert record.result() == undisturbed.result()
 
 
