@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import statistics
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -290,15 +293,18 @@ class CostModel:
             device = max(sessions, key=lambda session: session.started).device
         self._epochs: dict[tuple[str, str], list[int]] = {}
         self._times: dict[tuple[str, str, float], list[float]] = {}
-        rates = []
+        rates: dict[str, list[float]] = {}
         for record in records:
             key = record.spec.dataset_spec.name, record.spec.model
             self._epochs.setdefault(key, []).append(len(record.history))
             if record.sessions[-1].device == device:
                 seconds = statistics.median(record.history.seconds)
                 self._times.setdefault((*key, _work(record.spec)), []).append(seconds)
-                rates.append(_work(record.spec) / seconds)
-        self._rate = statistics.median(rates) if rates else TYPICAL_RATE
+                rates.setdefault(record.spec.model, []).append(_work(record.spec) / seconds)
+        self._rates = {model: statistics.median(found) for model, found in rates.items()}
+        # For networks that never ran here; one that does not convolve says nothing about those that do.
+        convolving = [rate for model, rate in self._rates.items() if model in (*PUBLISHED, *MODIFIED)]
+        self._rate = statistics.median(convolving) if convolving else TYPICAL_RATE
 
     def estimate(self, spec: RunSpec) -> Estimate:
         """Estimate the cost of a run."""
@@ -306,7 +312,7 @@ class CostModel:
         every = [count for counts in self._epochs.values() for count in counts]
         epochs = self._epochs.get(key) or every or [TYPICAL_EPOCHS]
         times = self._times.get((*key, _work(spec)))
-        seconds = statistics.median(times) if times else _work(spec) / self._rate
+        seconds = statistics.median(times) if times else _work(spec) / self._rates.get(spec.model, self._rate)
         return Estimate(min(statistics.median(epochs), spec.max_epochs), seconds, times is not None)
 
 
@@ -434,6 +440,7 @@ def _train_one(
     plugins: Sequence[Path] = (),
 ) -> None:
     deadline = None if seconds is None else time.monotonic() + seconds
+    end_with_parent()
     from spectra_lib.records import BusyError
     from spectra_lib.training import train
 
@@ -448,6 +455,22 @@ def _train_one(
         sender.send(f"failed: {error}")
     else:
         sender.send(FINISHED)
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it is gone, as after a SIGKILL.
+
+    A run may be stopped at any moment, so nothing is lost; without this it would go on unseen.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end with parent", daemon=True).start()
 
 
 def task_by_id(run_id: str, tasks: Sequence[Task]) -> Task:

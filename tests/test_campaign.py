@@ -1,6 +1,9 @@
 """The campaign lists the paper's runs, plans them by cost, and works through them."""
 
 import json
+import os
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -28,7 +31,7 @@ from spectra_lib.campaign import (
 from spectra_lib.cli import app
 from spectra_lib.errors import SpectraError, UnknownNameError
 from spectra_lib.networks import describe_model, list_models
-from spectra_lib.records import RunStore, load_records
+from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import RunSpec
 from spectra_lib.single_changes import SINGLE_CHANGES, variants
 from spectra_lib.training import train
@@ -214,3 +217,33 @@ def test_a_run_that_is_under_way_is_passed_over(tmp_path):
         assert run_campaign(store, campaign(file), report=lambda line: None) == 0
     assert store.load(spec) is None
     assert train(spec, store, quiet=True).faults() == []
+
+
+def test_a_run_ends_with_the_campaign_that_started_it():
+    script = (
+        "import multiprocessing, time\n"
+        "from spectra_lib.campaign import end_with_parent\n"
+        "def work():\n"
+        "    end_with_parent()\n"
+        "    print(multiprocessing.current_process().pid, flush=True)\n"
+        "    time.sleep(120)\n"
+        "if __name__ == '__main__':\n"
+        "    process = multiprocessing.get_context('fork').Process(target=work)\n"
+        "    process.start()\n"
+        "    process.join()\n"
+    )
+    campaign_process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    with campaign_process as parent:
+        run = int(parent.stdout.readline())
+        os.kill(run, 0)  # it is there
+        parent.kill()
+        assert parent.stdout.read() == ""  # ends when the last process that can write to it has ended
+
+
+def test_the_cost_of_a_network_without_convolutions_says_nothing_about_others(worked):
+    store, *_ = worked
+    (vgg, *_) = load_records(store.path)
+    other = vgg.model_copy(update={"spec": RunSpec(dataset="smoke", model="peaknet")})
+    wanted = RunSpec(dataset="challenge", model="cnn6")
+    with_other, without = CostModel(RunRecords((vgg, other, other))), CostModel(RunRecords((vgg,)))
+    assert with_other.estimate(wanted) == without.estimate(wanted)
