@@ -327,19 +327,21 @@ def list_records_command(
 def check_records_command(store: Store = Path("results")) -> None:
     """Check that every record is whole and consistent: with its protocol, its data and its file name.
 
-    The results of baselines in the store are checked too. Exits with code 1 if anything is wrong.
+    The results of baselines in the store, and runs done in several ways, are checked too. Exits with code 1
+    if anything is wrong.
 
     Example:
 
         spectra-lib records check --store results
     """
     from spectra_lib.baselines.store import find_result_faults
-    from spectra_lib.records import RunStore, find_faults
+    from spectra_lib.records import RunStore, find_faults, way_stores
 
     if not store.is_dir():
         raise SpectraError(f"there is no folder {store}; name the folder of the records with --store")
     n_records = n_faulty = 0
-    for path, faults in chain(find_faults(RunStore(store)), find_result_faults(store)):
+    runs = chain.from_iterable(find_faults(one) for one in (RunStore(store), *way_stores(store)))
+    for path, faults in chain(runs, find_result_faults(store)):
         n_records += 1
         n_faulty += bool(faults)
         for fault in faults:
@@ -347,6 +349,39 @@ def check_records_command(store: Store = Path("results")) -> None:
     typer.echo(f"{n_records} records checked, {n_faulty} with faults")
     if n_faulty:
         raise typer.Exit(1)
+
+
+@records.command("ways")
+def train_ways_command(
+    model: Annotated[str, typer.Option(help="The network.")] = "cnn2",
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each run.")] = 6,
+    backends: Annotated[
+        list[str] | None, typer.Option("--backend", help="Another backend; jax if none is named.")
+    ] = None,
+    store: Store = Path("results"),
+) -> None:
+    """Do one small run twice, with another seed, and on other backends, for the chapter on methods.
+
+    Keeps the records in the store, in folders of their own. Takes a minute or two.
+
+    Example:
+
+        spectra-lib records ways --store results
+    """
+    from spectra_lib.reproducibility import loss_differences, other_backends, save_ways, ways_to_train
+    from spectra_lib.runs import RunSpec
+
+    wanted = backends or ["jax"]
+    if missing := sorted(set(wanted) - set(other_backends())):
+        raise SpectraError(
+            f"backend {', '.join(missing)}: not installed, unknown, or the one in use; other backends here: "
+            f"{', '.join(other_backends()) or 'none'}"
+        )
+    ways = ways_to_train(RunSpec(dataset="smoke", model=model, max_epochs=epochs), wanted)
+    save_ways(store, ways)
+    first = next(iter(ways.values()))
+    rows = [(way, run.weights_sha256[:12], f"{max(loss_differences(first, run)):.1e}") for way, run in ways.items()]
+    _print_table(("run", "weights", "largest difference in loss"), rows)
 
 
 @app.command("ceiling")

@@ -387,6 +387,22 @@ def read_record(path: Path) -> RunRecord:
         raise StoreError(explain(error, str(path))) from None
 
 
+def way_store(store: str | Path, way: str) -> RunStore:
+    """Store for runs that were done again in another way, apart from the records that count.
+
+    Examples
+    --------
+    >>> way_store("results", "another seed").path.as_posix()
+    'results/ways/another_seed'
+    """
+    return RunStore(Path(store) / "ways" / way.replace(" ", "_"))
+
+
+def way_stores(store: str | Path) -> list[RunStore]:
+    """All such stores that there are."""
+    return [RunStore(path) for path in sorted((Path(store) / "ways").glob("[!.]*"))]
+
+
 def find_faults(store: RunStore) -> Iterator[tuple[Path, list[str]]]:
     """Check all records of a store, with their data and their file names.
 

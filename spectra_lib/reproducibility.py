@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,7 +19,7 @@ from spectra_lib import backend
 from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpectraError
 from spectra_lib.networks import build_model
-from spectra_lib.records import RunRecord, load_records
+from spectra_lib.records import RunRecord, load_records, way_store
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import cut_windows, plan_windows, with_windows
 from spectra_lib.training import train
@@ -69,6 +70,13 @@ def train_elsewhere(spec: RunSpec, backend_name: str) -> RunRecord:
     return record
 
 
+AGAIN, OTHER_SEED = "the same again", "another seed"
+
+
+def _next_seed(spec: RunSpec) -> RunSpec:
+    return RunSpec(**spec.model_dump() | {"seed": spec.seed + 1})
+
+
 def ways_to_train(spec: RunSpec, backends: Sequence[str] = ()) -> dict[str, RunRecord]:
     """Do a run twice in the same way, with the next seed, and on other backends.
 
@@ -90,13 +98,50 @@ def ways_to_train(spec: RunSpec, backends: Sequence[str] = ()) -> dict[str, RunR
     >>> loss_differences(first, again).tolist(), bool(loss_differences(first, other)[0] > 0)
     ([0.0], True)
     """
-    next_seed = RunSpec(**spec.model_dump() | {"seed": spec.seed + 1})
     ways = {
         backend.backend_name(): train_anew(spec),
-        "the same again": train_anew(spec),
-        "another seed": train_anew(next_seed),
+        AGAIN: train_anew(spec),
+        OTHER_SEED: train_anew(_next_seed(spec)),
     }
     return ways | {name: train_elsewhere(spec, name) for name in backends if name in other_backends()}
+
+
+def save_ways(store: str | Path, ways: Mapping[str, RunRecord]) -> None:
+    """Keep what `ways_to_train` gave, as ``STORE/ways/WAY/DATASET/RUN_ID.json``."""
+    for way, record in ways.items():
+        way_store(store, way).save(record)
+
+
+def load_ways(
+    store: str | Path, spec: RunSpec, backends: Sequence[str] = (), first: str = "tensorflow"
+) -> dict[str, RunRecord]:
+    """Read what `save_ways` kept of a run.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
+    spec : RunSpec
+        The run.
+    backends : sequence of str
+        Other backends that are wanted.
+    first : str
+        Backend of the first runs.
+
+    Returns
+    -------
+    dict of str to RunRecord
+        As `ways_to_train` gives it; empty unless all are there.
+
+    Examples
+    --------
+    >>> load_ways("no_such_folder", RunSpec(dataset="smoke", model="vgg"))
+    {}
+    """
+    wanted = dict.fromkeys((first, AGAIN, *backends), spec) | {OTHER_SEED: _next_seed(spec)}
+    found = {way: way_store(store, way).load(wanted[way]) for way in (first, AGAIN, OTHER_SEED, *backends)}
+    known = {way: record for way, record in found.items() if record is not None}
+    return known if len(known) == len(found) else {}
 
 
 def logits_in_ways(dataset: Dataset, model: str, n_spectra: int = 50) -> dict[str, NDArray[np.float64]]:

@@ -46,6 +46,28 @@ def test_a_run_is_the_same_twice(run):
     assert reproducibility.loss_differences(run, again).tolist() == [0.0, 0.0]
 
 
+def test_ways_are_kept_whole_and_apart_from_the_records_that_count(run, tmp_path):
+    again = run.model_copy()
+    other = reproducibility.train_anew(RunSpec(**run.spec.model_dump() | {"seed": run.spec.seed + 1}))
+    ways = {"tensorflow": run, "the same again": again, "another seed": other, "jax": run}
+    reproducibility.save_ways(tmp_path, {way: ways[way] for way in ("tensorflow", "the same again", "another seed")})
+    assert len(load_records(tmp_path)) == 0
+    assert reproducibility.load_ways(tmp_path, run.spec, ["jax"]) == {}  # not all are there
+    reproducibility.save_ways(tmp_path, ways)
+    assert reproducibility.load_ways(tmp_path, run.spec, ["jax"]) == ways
+    assert reproducibility.load_ways(tmp_path, other.spec) == {}
+
+
+def test_the_book_trains_nothing_to_show_that_runs_repeat():
+    """The default parameters of the chapter find all of their runs, and these are sound."""
+    ways = reproducibility.load_ways(RESULTS, RunSpec(dataset="smoke", model="cnn2", max_epochs=6), ["jax"])
+    assert list(ways) == ["tensorflow", "the same again", "another seed", "jax"]
+    dataset = make_dataset("smoke")
+    assert all(record.faults(dataset) == [] for record in ways.values())
+    assert ways["the same again"].weights_sha256 == ways["tensorflow"].weights_sha256
+    assert ways["jax"].sessions[-1].backend == "jax"
+
+
 def test_every_change_of_a_record_is_noticed(run):
     dataset = make_dataset("smoke")
     assert run.faults(dataset) == []
