@@ -21,7 +21,11 @@ CHAPTERS = book_chapters()
 RUNS = Path(config["runs"]) if "runs" in config else None
 TASKS = filter(parse_filter(config.get("only")), campaign(RUNS))
 WANTED = {str(STORE.record_path(task.spec)): task.spec for task in TASKS}
-PRESENT = sorted(str(path) for path in STORE.path.glob("[!.]*/*.json"))
+PRESENT = sorted(
+    str(path)
+    for path in STORE.path.rglob("*.json")
+    if not path.relative_to(STORE.path).parts[0].startswith(".")  # checkpoints, locks, what was set aside
+)
 MISSING = {path: spec for path, spec in WANTED.items() if not Path(path).exists()}
 LIBRARY = sorted(str(path) for path in Path("spectra_lib").rglob("*") if path.suffix in (".py", ".json", ".csv"))
 
