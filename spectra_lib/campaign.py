@@ -3,7 +3,8 @@
 The paper rests on 40 runs on the general benchmark, 80 on the challenging set and 25 of modified
 networks. A residual network without hidden layers has no activation to vary, so that the 80 are 75
 different ones here. To these come comparisons of our own: the published code's protocol, mixed
-precision, networks that differ from a published one in a single part, and a network of our own.
+precision, networks that differ from a published one in a single part, a network of our own with what was
+tried on the way to it, other numbers of training spectra, and harder datasets.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from spectra_lib.errors import BudgetError, SpectraError, UnknownNameError
+from spectra_lib.harder_datasets import HARDER, TRAINING_SIZES, with_training_size
+from spectra_lib.peaknet_variants import GRID, HARDLY_TRAINED, VARIANTS
 from spectra_lib.plugins import load_plugins, loaded_plugins
 from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.single_changes import SINGLE_CHANGES, Variant, variants
+from spectra_lib.specification import DatasetSpec, dataset_spec
 
 SEEDS = range(5)
 PUBLISHED = ("cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6")
@@ -38,6 +42,8 @@ OWN = "peaknet"
 """The network of this project."""
 SINGLE_CHANGE_STAGES = {1: ("vgg", "cnn2"), 2: ("cnn_bn", "cnn3"), 3: ("cnn6", "cnn6_bn"), 4: ("resnet",)}
 """Networks of which one part is changed, the cheap ones first; three seeds each in stages h, the others in i."""
+COMPARED = (Variant("cnn2"), Variant("vgg"), Variant(OWN, None))
+"""Networks of the comparisons of training data and of harder datasets."""
 
 MULTIPLY_ADDS = {
     "cnn2": 69.7e6,
@@ -103,7 +109,7 @@ class State(StrEnum):
     MISSING = "missing"
 
 
-def _spec(dataset: str, model: str, activation: str | None, seed: int, **more: Any) -> RunSpec:
+def _spec(dataset: str | DatasetSpec, model: str, activation: str | None, seed: int, **more: Any) -> RunSpec:
     # Validated as resolved, so that listing the campaign does not start a backend; a test compares
     # every one of these with the specification that resolving gives.
     fields = {"dataset": dataset, "model": model, "hidden_activation": activation, "seed": seed, **more}
@@ -166,6 +172,12 @@ def _tasks() -> Iterator[Task]:
     for dataset in ("challenge", "benchmark"):
         for seed in SEEDS:
             yield Task("a0", _spec(dataset, OWN, None, seed))
+    for variant in GRID:
+        yield Task("a0b", variant_run("challenge", variant, SEEDS[0], max_epochs=HARDLY_TRAINED))
+    for seed in SEEDS[:3]:
+        for variant in VARIANTS:
+            if variant.options:
+                yield Task("a0b", variant_run("challenge", variant, seed))
     yield from challenge("a1", quick, SEEDS[:1])
     yield from challenge("a2", quick, SEEDS[1:3])
     yield from challenge("b1", slow, SEEDS[:1])
@@ -190,8 +202,15 @@ def _tasks() -> Iterator[Task]:
                     if variant.model in models:
                         yield Task(f"{letter}{stage}", variant_run("challenge", variant, seed))
 
+    for n_train in TRAINING_SIZES:
+        data = with_training_size(dataset_spec("challenge"), n_train)
+        if data != dataset_spec("challenge"):
+            yield from (Task("j1", variant_run(data, variant, SEEDS[0])) for variant in COMPARED)
+    for data in HARDER.values():
+        yield from (Task("j2", variant_run(data, variant, SEEDS[0])) for variant in COMPARED)
 
-def variant_run(dataset: str, variant: Variant, seed: int, **more: Any) -> RunSpec:
+
+def variant_run(dataset: str | DatasetSpec, variant: Variant, seed: int, **more: Any) -> RunSpec:
     """Give the run of a network on a dataset; `more` are further fields of `RunSpec`.
 
     Examples
@@ -506,6 +525,9 @@ FIGURES: dict[str, str] = {
         "changes=batch_normalization|bn_momentum|conv_dropout|conv_dropout+dropout|dropout|hidden_units|kernel"
     ),
     "size of the pools changed, all else equal": "changes=pool_scale",
+    "what was tried for PeakNet": f"dataset=challenge,model={OWN}",
+    "number of training spectra": "stage=j1",
+    "harder datasets": "stage=j2",
     "protocol of the published code": "dataset=challenge,protocol=code",
     "mixed precision": "dataset=challenge,precision=mixed_bfloat16",
 }

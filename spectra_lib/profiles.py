@@ -141,7 +141,7 @@ _PROFILES = {
         challenge="laptop",
         models=("cnn2", "vgg"),
         seeds=(0,),
-        max_epochs=16,
+        max_epochs=10,
         store="_build/runs",
         trains=True,
     ),

@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 from spectra_lib.campaign import (
     CHANGED_MULTIPLY_ADDS,
+    COMPARED,
     FIGURES,
     MULTIPLY_ADDS,
+    OWN,
     SINGLE_CHANGE_STAGES,
     CostModel,
     State,
@@ -30,7 +32,9 @@ from spectra_lib.campaign import (
 )
 from spectra_lib.cli import app
 from spectra_lib.errors import SpectraError, UnknownNameError
-from spectra_lib.networks import describe_model, list_models
+from spectra_lib.harder_datasets import HARDER
+from spectra_lib.networks import describe_model, list_models, network
+from spectra_lib.peaknet_variants import DEFAULTS, GRID, VARIANTS
 from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import RunSpec
 from spectra_lib.single_changes import SINGLE_CHANGES, variants
@@ -49,16 +53,36 @@ def test_the_papers_runs_are_all_there():
     assert len(chosen("changes=none,model=cnn6_bn|cnn6_convdo|cnnbn_mod|vgg_mod|resnet_mod")) == 25
 
 
-def test_every_single_change_is_there_and_comes_last():
+def test_every_single_change_is_there_and_comes_after_the_papers_runs():
     runs = {task.spec.digest for task in campaign()}
     for variant in variants(SINGLE_CHANGES):
         for seed in range(5):
             assert variant_run("challenge", variant, seed).digest in runs, variant
-    stages = [task.stage for task in campaign() if task.spec.options]
+    others = [task for task in campaign() if task.spec.model != OWN and task.stage < "j"]
+    stages = [task.stage for task in others if task.spec.options]
     assert len(stages) == 100 and min(stages) == "h1"
-    assert max(task.stage for task in campaign() if not task.spec.options) == "g2"
+    assert max(task.stage for task in others if not task.spec.options) == "g2"
     cheap, dear = ({m for s, ms in SINGLE_CHANGE_STAGES.items() if s in own for m in ms} for own in ((1, 2), (3, 4)))
     assert max(MULTIPLY_ADDS[m] for m in cheap) < min(MULTIPLY_ADDS[m] for m in dear)
+
+
+def test_what_was_tried_for_our_network_is_there_and_comes_after_the_network_itself():
+    tasks = [task for task in campaign() if task.stage == "a0b"]
+    assert len(tasks) == 3 * (len(VARIANTS) - 1) + len(GRID)
+    assert {task.spec.model for task in tasks} == {OWN}
+    default = network(OWN).defaults
+    assert {key: default[key] for key in DEFAULTS} == DEFAULTS
+    assert "a0" < "a0b" < min(task.stage for task in campaign() if task.spec.model != OWN)
+
+
+def test_training_sizes_and_harder_datasets_come_last():
+    sizes, harder = ([task.spec for task in campaign() if task.stage == stage] for stage in ("j1", "j2"))
+    assert len(sizes) == 3 * 4 and len(harder) == 3 * 3
+    assert {spec.dataset_spec.n_train for spec in sizes} == {5, 10, 20, 100}  # 50 are in the usual runs
+    usual = {task.spec.digest for task in campaign() if task.stage < "j"}
+    assert {variant_run("challenge", variant, 0).digest for variant in COMPARED} <= usual
+    assert {spec.dataset_spec.name for spec in harder} == set(HARDER)
+    assert max(task.stage for task in campaign()) == "j2"
 
 
 def test_runs_that_were_there_before_keep_their_identity():
@@ -68,6 +92,7 @@ def test_runs_that_were_there_before_keep_their_identity():
         "challenge-cnn2-linear-paper-s0-05af9486",
         "challenge-cnn2-relu-paper-s0-e7bd8db6",
         "challenge-vgg-linear-paper-s0-26439114",
+        "challenge-peaknet-none-paper-s0-962c77c2",
     } <= digests
 
 
@@ -114,7 +139,8 @@ def test_figures_count_the_runs_that_they_show(tmp_path):
         wanted["one part of a network changed, all else equal"],
         wanted["size of the pools changed, all else equal"],
     )
-    assert changed + pooled == len([task for task in campaign() if task.spec.options])
+    assert changed + pooled == len([task for task in campaign() if task.spec.options and task.spec.model != OWN])
+    assert wanted["what was tried for PeakNet"] == 5 + 3 * (len(VARIANTS) - 1) + len(GRID)
 
 
 def test_what_a_figure_lacks_is_named(tmp_path):

@@ -10,8 +10,12 @@ from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import SpecificationError
 from spectra_lib.networks import build_model, describe_model, list_models
 from spectra_lib.networks.adaptation import adapt_model
-from spectra_lib.networks.peaknet import PeakFinder, prototype
-from spectra_lib.runs import RunSpec
+from spectra_lib.networks.peaknet import PeakFinder, PeakPrototypes, prototype
+from spectra_lib.peaknet_variants import GRID, VARIANTS, variant_table
+from spectra_lib.records import Metrics, RunRecord, RunRecords
+from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.single_changes import Variant
+from spectra_lib.specification import dataset_spec
 from spectra_lib.training import SpectraBatches, train
 
 
@@ -57,6 +61,75 @@ def test_prototypes_come_near_the_fingerprints() -> None:
     assert np.max(gaps, axis=0) == pytest.approx([0.0, 0.0], abs=10.0)
     assert np.median(gaps, axis=0)[0] < 3.0
     assert np.median(gaps, axis=0)[1] < 0.006
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("one_spectrum", [[100.0, 1.0], [300.0, 0.2]]),
+        ("mean", [[110.0, 1.0], [310.0, 0.21]]),
+        ("mid_range", [[115.0, 1.0], [310.0, 0.21]]),
+    ],
+)
+def test_prototypes_start_where_they_are_told(start, expected) -> None:
+    spectra = [[[100, 1], [300, 0.2]], [[100, 1], [0, 0]], [[130, 1], [320, 0.22]]]
+    assert prototype(np.array(spectra, dtype=float), start) == pytest.approx(np.array(expected))
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "inside", "outside"),
+    [("flat", 0.1 * 0.5**2 + np.log1p(np.exp(-5)), 0.1 * 2**2 + 10), ("quadratic", 0.25, 4.0)],
+)
+def test_a_deviation_costs_what_the_tolerance_says(tolerance, inside, outside) -> None:
+    layer = PeakPrototypes(2, 1, tolerance=tolerance, count_surplus=False)
+    layer.build((None, 1, 2))
+    layer.adapt(np.array([[[500.0, 1.0]], [[900.0, 1.0]]]), np.array([0, 1]))
+    seen = np.array([[[525.0, 1.0]], [[600.0, 1.0]]], dtype=np.float32)
+    costs = -keras.ops.convert_to_numpy(layer(seen))[:, 0]
+    at_rest = costs[0] - inside  # what the height costs, which does not deviate
+    assert 0 <= at_rest < 1e-3
+    assert costs - at_rest == pytest.approx([inside, outside], abs=1e-3)
+
+
+@pytest.mark.parametrize(("count_surplus", "cost"), [(True, 20.0), (False, 0.0)])
+def test_a_peak_too_many_costs_something_if_asked(count_surplus, cost) -> None:
+    layer = PeakPrototypes(2, 1, count_surplus=count_surplus)
+    layer.build((None, 2, 2))
+    layer.adapt(np.array([[[500.0, 1.0]], [[900.0, 1.0]]]), np.array([0, 1]))
+    seen = np.array([[[500.0, 1.0], [0.0, 0.0]], [[500.0, 1.0], [4000.0, 0.5]]], dtype=np.float32)
+    alone, with_another = -keras.ops.convert_to_numpy(layer(seen))[:, 0]
+    assert with_another - alone == pytest.approx(cost, abs=1e-3)
+
+
+@pytest.mark.parametrize("option", ["start", "tolerance"])
+def test_an_unknown_form_is_refused(option) -> None:
+    with pytest.raises(SpecificationError, match=f"{option} must be one of .*, received 'other'"):
+        build_model("peaknet", 256, 4, **{option: "other"})
+
+
+@pytest.mark.parametrize("variant", [GRID[0], *VARIANTS[-2:]], ids=lambda variant: "+".join(variant.options))
+def test_what_was_tried_trains(variant, tmp_path) -> None:
+    spec = RunSpec(dataset="smoke", max_epochs=1, **variant.fields())
+    record = train(spec, tmp_path, execution="graph", quiet=True)
+    assert record.faults() == []
+    assert record.spec.options == dict(variant.options)  # none is at its default
+
+
+def made_up(variant: Variant, max_epochs: int, seed: int, errors: int) -> RunRecord:
+    """Make up so much of a record as the table of variants reads."""
+    fields = {"dataset": "challenge", "seed": seed, "max_epochs": max_epochs, **variant.fields()}
+    spec = RunSpec.model_validate(fields, context=TRUSTED)
+    parts = {"test": Metrics(n=162, errors=errors, loss=None), "validation": Metrics(n=270, errors=40, loss=None)}
+    return RunRecord.model_construct(spec=spec, **parts)
+
+
+def test_variants_are_gathered_from_records() -> None:
+    other = Variant("peaknet", None, {"max_peaks": 5})
+    runs = [made_up(v, e, s, 3) for v in (*VARIANTS, other) for e in (1, 2, 500) for s in (0, 1)]
+    table = variant_table(RunRecords(tuple(runs)), dataset_spec("challenge"))
+    assert len(table) == 4 * len(VARIANTS)
+    assert table.groupby("variant").trained.sum().tolist() == [2] * len(VARIANTS)
+    assert variant_table(RunRecords(tuple(runs)), dataset_spec("laptop")).empty
 
 
 def test_adapted_it_knows_most_test_spectra_before_training() -> None:

@@ -5,9 +5,12 @@ highest one hardly counts. PeakNet keeps both. Its first layer lists the maxima 
 position and height; its second holds for each class a prototype, that is a list of peaks, and gives as
 logit minus the distance of the two lists. What one peak adds to the distance follows a tolerance that
 is flat inside and steep outside, with learned edges: the shape suits a law of variation that is flat.
+What was tried before, and discarded, can still be chosen (`spectra_lib.peaknet_variants`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -27,6 +30,18 @@ FAR = 1e6
 
 POSITION_TOLERANCE, HEIGHT_TOLERANCE = 50.0, 0.05
 """First values of the tolerances, points and heights; training moves them."""
+
+TOLERANCES = ("flat", "quadratic")
+"""Shapes of the tolerance: nearly flat inside and steep outside, or the square of the deviation."""
+
+ONE_SPECTRUM = "one_spectrum"
+"""Start of the prototypes at the first training spectrum of the class that shows most peaks."""
+
+CENTRES: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "mid_range": lambda peaks: (peaks.min(axis=0) + peaks.max(axis=0)) / 2,
+    "mean": lambda peaks: peaks.mean(axis=0),
+}
+"""Other starts: what is taken for the centre of peaks, shape (n, 2), that belong together."""
 
 
 class PeakFinder(layers.Layer):
@@ -78,12 +93,35 @@ class PeakPrototypes(AdaptiveLayer):
         Room for so many prototype peaks a class, on average.
     train_centres : bool
         Whether training moves the prototypes, or only tolerances and costs.
+    start : str
+        Where prototypes start: `ONE_SPECTRUM`, or one of `CENTRES` of all training spectra of the class.
+    tolerance : str
+        One of `TOLERANCES`.
+    count_surplus : bool
+        Whether observed peaks that no prototype peak took cost something.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such start or tolerance.
     """
 
-    def __init__(self, n_classes: int, peaks_per_class: int, train_centres: bool, **options: object) -> None:
+    def __init__(
+        self,
+        n_classes: int,
+        peaks_per_class: int,
+        *,
+        train_centres: bool = True,
+        start: str = "mid_range",
+        tolerance: str = "flat",
+        count_surplus: bool = True,
+        **options: object,
+    ) -> None:
         super().__init__(**options)
         self.n_classes, self.n_prototypes = n_classes, peaks_per_class * n_classes
-        self.train_centres = train_centres
+        self.train_centres, self.count_surplus = train_centres, count_surplus
+        self.start = _one_of("start", start, (*CENTRES, ONE_SPECTRUM))
+        self.tolerance = _one_of("tolerance", tolerance, TOLERANCES)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights; `adapt` gives the prototypes their values."""
@@ -103,11 +141,13 @@ class PeakPrototypes(AdaptiveLayer):
         self.position_tolerance = self._weight("position_tolerance", (), 1.0)
         self.height_tolerance = self._weight("height_tolerance", (), 1.0)
         self.relative_tolerance = self._weight("relative_tolerance", (), 1.0)
-        self.steepness = self._weight("steepness", (), 10.0)
-        self.roundness = self._weight("roundness", (), 0.1)
+        if self.tolerance == "flat":
+            self.steepness = self._weight("steepness", (), 10.0)
+        self.roundness = self._weight("roundness", (), 0.1 if self.tolerance == "flat" else 1.0)
         self.vanishing = self._weight("vanishing", (), 1.0)
-        self.unexplained = self._weight("unexplained", (), 20.0)
-        self.taken = self._weight("taken", (), 8.0)
+        if self.count_surplus:
+            self.unexplained = self._weight("unexplained", (), 20.0)
+            self.taken = self._weight("taken", (), 8.0)
 
     @property
     def multiply_adds(self) -> int:
@@ -121,9 +161,11 @@ class PeakPrototypes(AdaptiveLayer):
         )
 
     def _excess(self, deviation: KerasTensor) -> KerasTensor:
-        """Cost of a deviation in units of its tolerance: nearly flat up to 1, steep beyond."""
-        steepness = ops.exp(self.steepness)
-        return ops.exp(self.roundness) * ops.square(deviation) + ops.softplus(steepness * (deviation - 1))
+        """Cost of a deviation in units of its tolerance: its square, small up to 1 if a steep flank follows there."""
+        round_part = ops.exp(self.roundness) * ops.square(deviation)
+        if self.tolerance == "quadratic":
+            return round_part
+        return round_part + ops.softplus(ops.exp(self.steepness) * (deviation - 1))
 
     def call(self, peaks: KerasTensor) -> KerasTensor:
         """Compare with every class."""
@@ -144,6 +186,8 @@ class PeakPrototypes(AdaptiveLayer):
         best = self._excess(along) + self._excess(upward) + ops.where(none_there, FAR, 0.0)
         vanished = self._excess(ops.abs(self.heights) / height_tolerance) + ops.exp(self.vanishing)
         cost = self._by_class(ops.minimum(best, vanished))
+        if not self.count_surplus:
+            return -cost
         taken = self._by_class(ops.sigmoid(ops.exp(self.taken) - best))
         surplus = ops.relu(ops.sum(ops.cast(there, "float32"), axis=1, keepdims=True) - taken)
         return -(cost + ops.exp(self.unexplained) * surplus)
@@ -158,8 +202,8 @@ class PeakPrototypes(AdaptiveLayer):
         return input_shape[0], self.n_classes
 
     def adapt(self, features: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
-        """Put the prototype of each class in the middle of its training peaks."""
-        prototypes = [prototype(features[labels == label]) for label in range(self.n_classes)]
+        """Put the prototype of each class where its training peaks are."""
+        prototypes = [prototype(features[labels == label], self.start) for label in range(self.n_classes)]
         counts = [len(peaks) for peaks in prototypes]
         if sum(counts) > self.n_prototypes:
             needed = -(-sum(counts) // self.n_classes)
@@ -176,8 +220,14 @@ class PeakPrototypes(AdaptiveLayer):
         self.heights.assign((values[:, 1] / HEIGHT_TOLERANCE).astype(np.float32))
 
 
-def prototype(spectra: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Find the middle of the peaks of one class.
+def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise SpecificationError(f"PeakNet: {option} must be one of {', '.join(allowed)}, received {value!r}")
+    return value
+
+
+def prototype(spectra: NDArray[np.floating], start: str = "mid_range") -> NDArray[np.float64]:
+    """Find the peaks of one class.
 
     Starts from the spectrum with most peaks, assigns the peaks of all spectra to it, moves each of its peaks
     half-way between the smallest and the largest that were assigned, and again, trusting nearer peaks
@@ -187,6 +237,8 @@ def prototype(spectra: NDArray[np.floating]) -> NDArray[np.float64]:
     ----------
     spectra : ndarray, shape (n_spectra, n_peaks, 2)
         Positions in points and heights, zero rows where there are fewer peaks.
+    start : str
+        `ONE_SPECTRUM` stops at the spectrum with most peaks; one of `CENTRES` is where peaks move to.
 
     Returns
     -------
@@ -202,26 +254,44 @@ def prototype(spectra: NDArray[np.floating]) -> NDArray[np.float64]:
     centre = max(lists, key=len).astype(np.float64)
     unit = np.array([POSITION_TOLERANCE, 2 * HEIGHT_TOLERANCE])
     # Two spectra differ by up to two tolerances, and by more where the highest peak differs.
-    for reach in (4.0, 2.0, 1.3):
-        low, high = np.full(centre.shape, np.inf), np.full(centre.shape, -np.inf)
+    for reach in () if start == ONE_SPECTRUM else (4.0, 2.0, 1.3):
+        assigned: list[list[NDArray[np.float64]]] = [[] for _ in centre]
         for peaks in lists:
             deviation = np.abs(peaks[:, None] - centre) / unit
             far = (deviation > reach).any(axis=-1)
             cost = np.where(far, FAR, np.square(deviation).sum(axis=-1))
             rows, columns = linear_sum_assignment(cost)
-            near = ~far[rows, columns]
-            low[columns[near]] = np.minimum(low[columns[near]], peaks[rows[near]])
-            high[columns[near]] = np.maximum(high[columns[near]], peaks[rows[near]])
-        centre = np.where(np.isfinite(low), (low + np.where(np.isfinite(high), high, 0.0)) / 2, centre)
+            for row, column in zip(rows, columns, strict=True):
+                if not far[row, column]:
+                    assigned[column].append(peaks[row])
+        centre = np.array(
+            [CENTRES[start](np.array(own)) if own else old for own, old in zip(assigned, centre, strict=True)]
+        )
     return centre
 
 
 def prototypes(
-    peaks: KerasTensor, n_classes: int, *, peaks_per_class: int = 4, train_centres: bool = True
+    peaks: KerasTensor,
+    n_classes: int,
+    *,
+    peaks_per_class: int = 4,
+    train_centres: bool = True,
+    start: str = "mid_range",
+    tolerance: str = "flat",
+    count_surplus: bool = True,
 ) -> KerasTensor:
     """Logits from the distances to the prototypes."""
-    # In float32 whatever the precision of the run: a position needs more than the 8 bits of bfloat16.
-    return PeakPrototypes(n_classes, peaks_per_class, train_centres, dtype="float32", name="logits")(peaks)
+    return PeakPrototypes(
+        n_classes,
+        peaks_per_class,
+        train_centres=train_centres,
+        start=start,
+        tolerance=tolerance,
+        count_surplus=count_surplus,
+        # Whatever the precision of the run: a position needs more than the 8 bits of bfloat16.
+        dtype="float32",
+        name="logits",
+    )(peaks)
 
 
 @register_model("peaknet", reference="this work", head=prototypes)
