@@ -59,7 +59,7 @@ MULTIPLY_ADDS = {
     "cnnbn_mod": 111.5e6,
     "vgg_mod": 174.6e6,
     "resnet_mod": 1010.5e6,
-    "peaknet": 0.144e6,
+    "peaknet": 0.120e6,
 }
 """Multiply-adds of a spectrum, so that a plan needs no deep-learning backend (checked in the tests)."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,9 +19,11 @@ from pydantic import Field
 from spectra_lib import machine
 from spectra_lib.atomic_file import write_whole
 from spectra_lib.baselines.result import PACKAGES
+from spectra_lib.campaign import OWN
 from spectra_lib.class_centres import ClassCentres
 from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.errors import StoreError, UnknownNameError
+from spectra_lib.harder_datasets import TRAINING_SIZES, with_training_size
 from spectra_lib.observer import ideal_observer
 from spectra_lib.peak_likelihood import observe
 from spectra_lib.specification import DatasetSpec, Value, Variation, dataset_spec
@@ -153,22 +156,6 @@ CEILINGS: Mapping[str, tuple[str, tuple[float, ...], Callable[[float], DatasetSp
     ),
 }
 """Series of ceilings: what is varied, its values, and the dataset for a value. All else is the general set's."""
-
-TRAINING_SIZES = (5, 10, 20, 50, 100)
-"""Training spectra of each class."""
-
-
-def with_training_size(spec: DatasetSpec, n_train: int) -> DatasetSpec:
-    """Give the dataset with another number of training spectra of each class; its classes and test set stay.
-
-    Examples
-    --------
-    >>> with_training_size(dataset_spec("benchmark"), 5).name
-    'benchmark-5'
-    """
-    if n_train == spec.n_train:
-        return spec
-    return spec.model_copy(update={"n_train": n_train, "name": f"{spec.name}-{n_train}"})
 
 
 def measure_ceiling(value: float, spec: DatasetSpec, spectra: int = SPECTRA) -> CeilingPoint:
@@ -370,6 +357,56 @@ def network_learning(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
     ]
     columns = ["model", "hidden_activation", "n_train", "seed", "validation_errors", "test_errors", "test_n"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def drawn_networks(table: pd.DataFrame) -> pd.DataFrame:
+    """Choose from `network_learning` the networks that were trained on several sizes, and this project's own.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> runs = [("cnn2", "relu", 5), ("cnn2", "relu", 50), ("vgg", "relu", 50), ("peaknet", None, 50)]
+    >>> drawn_networks(pd.DataFrame(runs, columns=["model", "hidden_activation", "n_train"])).model.tolist()
+    ['cnn2', 'cnn2', 'peaknet']
+    """
+    sizes = table.groupby(["model", "hidden_activation"], dropna=False).n_train.transform("nunique")
+    return table[(sizes > 1) | (table.model == OWN)]
+
+
+@dataclass(frozen=True)
+class HarderSet:
+    """A harder dataset and what can be known of it without training a network.
+
+    Attributes
+    ----------
+    spec : DatasetSpec
+        The dataset.
+    ceiling : CeilingPoint
+        Of fresh spectra of its law.
+    expected_errors : float
+        Errors expected of the ideal observer on its test set.
+    mid_range : LearningPoint
+        The nearest mid-range of the training peaks.
+    """
+
+    spec: DatasetSpec
+    ceiling: CeilingPoint
+    expected_errors: float
+    mid_range: LearningPoint
+
+
+def measure_harder(spec: DatasetSpec) -> HarderSet:
+    """Measure a harder dataset.
+
+    Examples
+    --------
+    >>> found = measure_harder(dataset_spec("smoke"))
+    >>> found.mid_range.test_n, found.expected_errors
+    (36, 0.0)
+    """
+    data = make_dataset(spec)
+    expected = ideal_observer(data).expected_errors(data.test)
+    return HarderSet(spec, measure_ceiling(spec.n_classes, spec), expected, measure_mid_range(data))
 
 
 def as_percent(points: Sequence[LearningPoint]) -> tuple[np.ndarray, np.ndarray]:

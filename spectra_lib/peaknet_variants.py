@@ -59,8 +59,9 @@ def variant_table(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``variant`` (index in `VARIANTS`), ``trained`` (False after `HARDLY_TRAINED` epochs), ``seed``,
-        ``validation_errors``, ``validation_n``, ``test_errors``, ``test_n``; usual training rules only.
+        Columns ``variant`` (index in `VARIANTS`), ``trained`` (False after `HARDLY_TRAINED` epochs), ``stopped``
+        (whether early), ``seed``, ``validation_errors``, ``validation_n``, ``test_errors``, ``test_n``; usual training
+        rules only.
 
     Examples
     --------
@@ -82,6 +83,7 @@ def variant_table(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
         variant = Variant(run.model, run.hidden_activation, run.options)
         if run.dataset_spec == spec and variant in VARIANTS and run.max_epochs in (HARDLY_TRAINED, whole):
             wrong = record.validation.errors, record.validation.n, record.test.errors, record.test.n
-            rows.append((VARIANTS.index(variant), run.max_epochs == whole, run.seed, *wrong))
-    columns = ["variant", "trained", "seed", "validation_errors", "validation_n", "test_errors", "test_n"]
+            stopped = record.ended == "early_stopping"
+            rows.append((VARIANTS.index(variant), run.max_epochs == whole, stopped, run.seed, *wrong))
+    columns = ["variant", "trained", "stopped", "seed", "validation_errors", "validation_n", "test_errors", "test_n"]
     return pd.DataFrame(rows, columns=columns)

@@ -9,6 +9,7 @@ from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import StoreError, UnknownNameError
 from spectra_lib.figures import headroom as figures
 from spectra_lib.figures.style import new_figure
+from spectra_lib.harder_datasets import HARDER
 from spectra_lib.observer import ideal_observer
 from spectra_lib.records import RunRecords
 from spectra_lib.specification import dataset_spec
@@ -71,6 +72,15 @@ def test_training_sizes_leave_classes_and_test_set():
     assert few.test.digest == base.test.digest
     assert len(few.train) == 12
     assert headroom.with_training_size(base.spec, 12) is base.spec
+
+
+@pytest.mark.parametrize("spec", HARDER.values(), ids=lambda spec: spec.name)
+def test_harder_datasets_are_neither_hopeless_nor_easy(spec):
+    ceiling = headroom.measure_ceiling(0, spec, spectra=2000)
+    assert 0.85 < ceiling.accuracy < 0.99
+    # test spectra lie as far into the ranges as those of the general set
+    assert spec.test.shift == 0.6 * spec.variation.position_shift
+    assert spec.test.height_change == pytest.approx(0.8 * spec.variation.height_change)
 
 
 def test_every_series_makes_datasets_that_the_observer_takes():

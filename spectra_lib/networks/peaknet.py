@@ -151,8 +151,8 @@ class PeakPrototypes(AdaptiveLayer):
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications for one spectrum: six for each observed peak and prototype peak."""
-        return 6 * int(self.input.shape[1]) * self.n_prototypes
+        """Multiplications for one spectrum: 4 to find how far an observed peak is, 12 to weigh the nearest."""
+        return (4 * int(self.input.shape[1]) + 12) * self.n_prototypes
 
     def _weight(self, name: str, shape: tuple[int, ...], first: float, trainable: bool = True) -> keras.Variable:
         value = np.log(first) if shape == () else first
@@ -298,3 +298,56 @@ def prototypes(
 def peaknet(x: KerasTensor, *, max_peaks: int = 12) -> KerasTensor:
     """The list of the highest peaks."""
     return PeakFinder(max_peaks, dtype="float32", name="peaks")(x)
+
+
+def list_peaks(spectra: NDArray[np.floating], max_peaks: int = 12) -> NDArray[np.float64]:
+    """Give what PeakNet's first layer lists.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (n_spectra, n_points)
+        Intensities.
+    max_peaks : int
+        Length of the lists.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_spectra, max_peaks, 2)
+        Positions in points and heights, the highest peak first, zero rows where there are fewer.
+
+    Examples
+    --------
+    >>> list_peaks(np.exp(-((np.arange(50) - 20.25) ** 2) / 8)[None], max_peaks=2).round(3)
+    array([[[20.25,  1.  ],
+            [ 0.  ,  0.  ]]])
+    """
+    return np.asarray(ops.convert_to_numpy(PeakFinder(max_peaks)(spectra[..., None])), dtype=np.float64)
+
+
+def shift_costs(shifts: NDArray[np.floating], tolerance: str) -> NDArray[np.float64]:
+    """Give what one peak costs that is off by so many points, before training.
+
+    Parameters
+    ----------
+    shifts : ndarray, shape (n,)
+        Deviations in points.
+    tolerance : str
+        One of `TOLERANCES`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Costs in units of the logits, zero for no shift.
+
+    Examples
+    --------
+    >>> shift_costs(np.array([0.0, 25.0, 100.0]), "quadratic").round(2)
+    array([0.  , 0.25, 4.  ])
+    """
+    layer = PeakPrototypes(1, 1, tolerance=tolerance, count_surplus=False)
+    layer.build((None, 1, 2))
+    layer.adapt(np.array([[[1000.0, 1.0]]]), np.array([0]))
+    shifts = np.concatenate(([0.0], shifts))
+    peaks = np.stack([1000.0 + shifts, np.ones(len(shifts))], axis=-1)[:, None]
+    logits = np.asarray(ops.convert_to_numpy(layer(peaks.astype(np.float32)))[:, 0], dtype=np.float64)
+    return logits[0] - logits[1:]
