@@ -11,6 +11,7 @@ work=$(mktemp -d)
 pids=()
 
 stop() {
+    squeue --noheader --format %A 2>/dev/null | xargs -r scancel --signal=KILL --full 2>/dev/null || true
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     pkill -x slurmd || true
     pkill -x slurmctld || true
@@ -70,8 +71,9 @@ for _ in $(seq 300); do
     kill -0 "${pids[0]}" 2>/dev/null || { echo "test_slurm: Snakemake ended too early" >&2; exit 1; }
     sleep 1
 done
-process=$(pgrep -f "campaign train $victim" | tail -n 1)
-job=$(scontrol pidinfo "$process" | sed -n 's/.*job id \([0-9][0-9]*\).*/\1/p')
+# Snakemake writes the run into the comment of its job.
+job=$(squeue --noheader --states running --format '%A %k' | awk -v run="$victim" 'index($0, run) {print $1}')
+[ -n "$job" ] || { echo "test_slurm: no running job has $victim in its comment" >&2; squeue --format '%A %T %k' >&2; exit 1; }
 scancel --signal=KILL --full "$job"
 echo "test_slurm: killed Slurm job $job with $victim"
 wait "${pids[0]}"
