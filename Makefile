@@ -6,7 +6,7 @@ STORE ?= results
 ARCHIVE ?= records.tar.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm test-docker test-browser lock clean
+.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm test-docker test-browser pdf lock clean
 
 help:  ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-docker: $(READY)  ## Build the image without Docker and execute the chapter
 
 test-browser: book .venv/.browser  ## Read the book in Chromium, on a desktop and on a phone; check links and markup
 	$(BIN)/pytest tests/browser -m browser
+
+pdf: book .venv/.browser  ## Print the book into one PDF file
+	$(BIN)/python workflow/print_book.py _build/book.pdf
 
 .venv/.browser: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[browser]'

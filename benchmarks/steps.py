@@ -1,9 +1,11 @@
 """Seconds a step of every network, in every way of running it, on the machine at hand.
 
-Each measurement has a process of its own, so that memory is that of one network. Writes a JSON file
-with one row for each network, backend, execution and precision; prints the rows as it goes.
+Each measurement has a process of its own, so that memory is that of one network. Prints the figures as they come,
+and writes them to ``STORE/speed/MACHINE/DATASET.json``, from where the chapter on methods takes them. Figures mean
+something only on a machine that does nothing else; all of them take half an hour on two cores.
 
-    python benchmarks/steps.py --to steps.json --models cnn2 vgg --steps 5
+    python benchmarks/steps.py
+    python benchmarks/steps.py --models cnn2 vgg --steps 5 --precisions float32 --store /tmp/speed
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
+
+from spectra_lib.machine import commit, package_versions, processor_name
+from spectra_lib.step_times import OPERATIONS, StepTime, StepTimes, save_step_times
 
 WAYS = (("tensorflow", "graph"), ("tensorflow", "xla"), ("tensorflow", "windows"), ("jax", "xla"), ("jax", "windows"))
 PRECISIONS = ("float32", "mixed_bfloat16")
+MODELS = ("peaknet", "cnn2", "cnn3", "vgg", "cnn_bn", "inc3", "inc6", "cnn6", "resnet")
+BATCH = 128
 
 
 def measure(model: str, dataset: str, execution: str, precision: str, steps: int) -> dict[str, Any]:
@@ -39,28 +46,26 @@ def measure(model: str, dataset: str, execution: str, precision: str, steps: int
     network = keras.Model(whole.inputs, whole.get_layer("logits").output, name=model)
     plan = plan_windows(network, data.train) if execution == "windows" else None
     if execution == "windows" and plan is None:
-        return {"seconds": None}  # windows save nothing here
+        return {"failure": "windows save nothing in this network"}
     if plan is not None:
         network = with_windows(network, plan)
     backend.compile_for_training(network, 3e-4, execution)
     order = np.random.default_rng(0).permutation(len(data.train))
     times = []
     for step in range(steps + 2):  # the first steps compile
-        rows = order[128 * step % len(order) :][:128]
+        rows = order[BATCH * step % len(order) :][:BATCH]
         inputs = data.train.spectra(rows)[..., None] if plan is None else list(cut_windows(data.train, rows, plan))
         start = time.perf_counter()
         network.train_on_batch(inputs, data.train.labels[rows])
         times.append(time.perf_counter() - start)
     seconds = statistics.median(times[2:])
-    # forward pass and twice as much for the gradients; a multiply-add counts as two operations
-    operations = 6 * 128 * describe_model(model, spec.n_points, spec.n_classes).multiply_adds
+    operations = OPERATIONS * BATCH * describe_model(model, spec.n_points, spec.n_classes).multiply_adds
     return {
         "seconds": seconds,
         "first_seconds": times[0],
-        "operations_per_second": operations / seconds,
+        "share_of_peak": operations / seconds / peak_operations(),
         "peak_memory_bytes": backend.peak_memory(),
-        "device": backend.device_name(),
-        "versions": backend.versions(),
+        "saving": None if plan is None else plan.saving,
     }
 
 
@@ -82,46 +87,49 @@ def _timed(matrix: Any) -> float:
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--to", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--store", default="results", help="folder of the results")
     parser.add_argument("--dataset", default="benchmark")
-    parser.add_argument(
-        "--models", nargs="+", default=["cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6"]
-    )
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--timeout", type=int, default=300, help="seconds for one measurement")
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--timeout", type=int, default=180, help="seconds for one measurement")
     parser.add_argument("--one", nargs=3, metavar=("MODEL", "EXECUTION", "PRECISION"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measure(given.one[0], given.dataset, given.one[1], given.one[2], given.steps)))
+        model, execution, precision = given.one
+        print(json.dumps(measure(model, given.dataset, execution, precision, given.steps)))
         return
-    rows = []
-    for model in given.models:
-        for backend_name, execution in WAYS:
-            for precision in PRECISIONS:
-                row = {"model": model, "backend": backend_name, "execution": execution, "precision": precision}
-                row |= _in_own_process(given, backend_name, model, execution, precision)
-                rows.append(row)
-                print(json.dumps(row), flush=True)
-                result = {"dataset": given.dataset, "peak_operations_per_second": peak_operations(), "rows": rows}
-                given.to.write_text(json.dumps(result, indent=1) + "\n")
+    times = StepTimes(
+        dataset=given.dataset,
+        device=processor_name(),
+        commit=commit(),
+        measured=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=package_versions(("keras", "numpy", "tensorflow-cpu", "jax")),
+        peak_operations_per_second=peak_operations(),
+        rows=(),
+    )
+    for precision in given.precisions:
+        for model in given.models:
+            for backend_name, execution in WAYS:
+                found = _in_own_process(given, backend_name, model, execution, precision)
+                row = StepTime(model=model, backend=backend_name, execution=execution, precision=precision, **found)
+                times = times.model_copy(update={"rows": (*times.rows, row)})
+                print(row.model_dump_json(exclude_none=True), flush=True)
+                path = save_step_times(given.store, times)
+    print(path)
 
 
 def _in_own_process(given: Any, backend_name: str, *one: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--to", str(given.to), "--dataset", given.dataset, "--steps", str(given.steps)]
+    command = [sys.executable, __file__, "--dataset", given.dataset, "--steps", str(given.steps), "--one", *one]
     environment = os.environ | {"KERAS_BACKEND": backend_name}
     try:
         done = subprocess.run(
-            [*command, "--one", *one],
-            capture_output=True,
-            text=True,
-            timeout=given.timeout,
-            env=environment,
-            check=True,
+            command, capture_output=True, text=True, timeout=given.timeout, env=environment, check=True
         )
     except subprocess.TimeoutExpired:
-        return {"seconds": None, "failure": f"took longer than {given.timeout} s"}
+        return {"failure": f"took longer than {given.timeout} s"}
     except subprocess.CalledProcessError as error:
-        return {"seconds": None, "failure": error.stderr.strip().splitlines()[-1]}
+        return {"failure": (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]}
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 

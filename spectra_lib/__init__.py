@@ -30,6 +30,7 @@ _HOMES = {
     "register_model": "networks",
     "RunSpec": "runs",
     "train": "training",
+    "train_quickly": "quick_training",
     "RunRecord": "records",
     "RunRecords": "records",
     "load_records": "records",

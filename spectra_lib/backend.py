@@ -81,12 +81,6 @@ def check_execution(requested: str) -> Execution | None:
     return requested
 
 
-def first_execution(xla_pays: bool = False) -> Execution:
-    """Give this backend's usual way of running steps, or XLA if that pays and the backend has it."""
-    ways = EXECUTIONS[backend_name()]
-    return "xla" if xla_pays and "xla" in ways else ways[0]
-
-
 def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
     """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy."""
     model.compile(

@@ -10,10 +10,13 @@ for Binder and live code, links to the source and badges; otherwise they have no
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import shutil
 import subprocess
 import sysconfig
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from spectra_lib.chapters import NOTEBOOKS, ChapterError, execute_chapter, figure_faults, read_chapter
+from spectra_lib.chapters import NOTEBOOKS, Chapter, ChapterError, execute_chapter, figure_faults, read_chapter
 from spectra_lib.errors import SpectraError
 from spectra_lib.repository import BINDER, BRANCH, Repository, find_repository
 
@@ -42,6 +45,23 @@ INDEX = """<!DOCTYPE html>
 </html>
 """
 """The page that leads to the start page."""
+
+DOWNLOADS = "downloads"
+"""Folder for what the pages offer for download, among the sources of the pages."""
+
+READING = "*{sub-ref}`wordcount-minutes` min to read*"
+"""Line below the title of a chapter; MyST counts the words."""
+
+RUN = """:::{{admonition}} Run this chapter
+:class: run-chapter
+
+```bash
+{commands}
+```
+
+Any of the parameters above can be set ({{ref}}`how <rerun>`). Download {links}.
+:::"""
+"""Box below the parameters of a chapter."""
 
 HIDING = ("remove-cell", "remove-input")
 """Tags of cells that a page does not show, or not the code of."""
@@ -118,38 +138,71 @@ def render_book(project: Path = Path()) -> Path:
         If a chapter has not been executed, or the book renders with a warning.
     """
     source = assemble(project)
-    # The command that was installed with this Python, whatever PATH says.
-    command = Path(sysconfig.get_path("scripts")) / "jupyter-book"
-    output = project / BUILD
-    shutil.rmtree(output / "html", ignore_errors=True)
-    arguments: Mapping[str, Path] = {"--path-output": project, "--config": source / "_config.yml"}
-    options = [str(part) for pair in arguments.items() for part in pair]
-    done = subprocess.run(
-        [command, "build", "-W", "-n", "--keep-going", "--all", "-q", *options, str(source)], check=False
-    )
-    start = output / "html" / "index.html"
-    if done.returncode or not start.exists():
-        raise BookError("the book was not rendered without warnings (see above); mend the pages that they name")
-    _mend_pages(output / "html")
+    html = _run_jupyter_book(project, source, "html")
+    start = html / "index.html"
+    known = find_repository(project) is not None
+    for page in html.rglob("*.html"):
+        page.write_text(_mend_page(page.read_text(encoding="utf-8"), page.stem, known), encoding="utf-8")
     config, root = (yaml.safe_load((source / name).read_text(encoding="utf-8")) for name in ("_config.yml", "_toc.yml"))
     # Jupyter Book's own has neither title nor language.
     start.write_text(INDEX.format(title=config["title"], page=f"{root['root']}.html"), encoding="utf-8")
     return start
 
 
-def _mend_pages(html: Path) -> None:
-    """Mend what the theme gets wrong in pages.
+def render_single_page(project: Path = Path()) -> Path:
+    """Render the book as one long page, to be printed, from chapters that have been executed before.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    BookError
+        If a chapter has not been executed, or the book renders with a warning.
+    """
+    source = assemble(project)
+    html = _run_jupyter_book(project, source, "singlehtml")
+    root = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))["root"]
+    # Sphinx takes the page for one in the top folder: its links to pictures and style sheets lead there.
+    return (html / f"{root}.html").replace(html / "book.html")
+
+
+def _run_jupyter_book(project: Path, source: Path, builder: str) -> Path:
+    """Let Jupyter Book render a folder, and give the folder of the pages."""
+    # The command that was installed with this Python, whatever PATH says.
+    command = Path(sysconfig.get_path("scripts")) / "jupyter-book"
+    html = project / BUILD / builder
+    shutil.rmtree(html, ignore_errors=True)
+    arguments: Mapping[str, Path | str] = {
+        "--builder": builder,
+        "--path-output": project,
+        "--config": source / "_config.yml",
+    }
+    options = [str(part) for pair in arguments.items() for part in pair]
+    done = subprocess.run(
+        [command, "build", "-W", "-n", "--keep-going", "--all", "-q", *options, str(source)], check=False
+    )
+    if done.returncode or not (html / "index.html").exists():
+        raise BookError("the book was not rendered without warnings (see above); mend the pages that they name")
+    return html
+
+
+def _mend_page(text: str, name: str, known: bool) -> str:
+    """Mend what the theme gets wrong in a page.
 
     Launch buttons take the executed chapters for the sources that the repository holds; a script that declares
-    constants comes twice, which the browser reports as an error; and what is called a list has children that are
-    no list items, which confuses screen readers.
+    constants comes twice, which the browser reports as an error, and is of no use in a book without live code; what
+    is called a list has children that are no list items, which confuses screen readers; and a computed percentage
+    may be parted from its sign at the end of a line.
     """
-    twice = re.compile(r"(<script>const THEBE_JS_URL[^<]*</script>)(.*?)\1", re.DOTALL)
-    for page in html.rglob("*.html"):
-        path = f"urlpath=lab/tree/{NOTEBOOKS}/{page.stem}"
-        text = page.read_text(encoding="utf-8")
-        text = twice.sub(r"\1\2", text).replace(f"{path}.ipynb", f"{path}.md")
-        page.write_text(text.replace('<div role="list" class="citation-list">', '<div class="citation-list">'), "utf-8")
+    live = r"<script>const THEBE_JS_URL[^<]*</script>"
+    text = re.sub(rf"({live})(.*?)\1", r"\1\2", text, flags=re.DOTALL) if known else re.sub(live, "", text)
+    path = f"urlpath=lab/tree/{NOTEBOOKS}/{name}"
+    text = text.replace(f"{path}.ipynb", f"{path}.md")
+    text = re.sub(r'(<span class="pasted-text">[^<]*?\d) (?=%)', "\\1\N{NO-BREAK SPACE}", text)
+    return text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
 
 
 def assemble(project: Path = Path()) -> Path:
@@ -190,18 +243,86 @@ def assemble(project: Path = Path()) -> Path:
             raise BookError(
                 f"chapter {name!r} has not been executed ({executed} is missing); run 'spectra-lib book build'"
             )
-        faults = figure_faults(nbformat.read(executed, as_version=4))
+        notebook = nbformat.read(executed, as_version=4)
+        faults = figure_faults(notebook)
         if faults:
             raise BookError(f"chapter {name!r}: {'; '.join(faults)}; give it under 'mystnb' at the head of the cell")
-        if not repository:
-            shutil.copy(executed, source / NOTEBOOKS)
-            continue
-        notebook = nbformat.read(executed, as_version=4)
-        _make_live(notebook)
-        if f"{NOTEBOOKS}/{name}" == start:
-            _link_start_page(notebook, repository, f"{start}.md")
+        page = f"{NOTEBOOKS}/{name}"
+        values = _take_values(notebook)
+        if page != start:
+            _offer_downloads(notebook, values, read_chapter(name, project), source / DOWNLOADS)
+        if repository:
+            _make_live(notebook)
+            if page == start:
+                _link_start_page(notebook, repository, f"{start}.md")
         nbformat.write(notebook, source / NOTEBOOKS / executed.name)
     return source
+
+
+def _offer_downloads(
+    notebook: nbformat.NotebookNode, values: Mapping[str, str], chapter: Chapter, folder: Path
+) -> None:
+    """Say below a chapter's title how long it takes to read, and below its parameters how to run it.
+
+    There are also links to the executed notebook and to the numbers of its figures and tables, which are put into a
+    folder beside the pages.
+    """
+    folder.mkdir(exist_ok=True)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            title, _, rest = cell.source.partition("\n")
+            cell.source = f"{title}\n\n{READING}\n{rest}"
+            break
+    with zipfile.ZipFile(folder / f"{chapter.name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in values.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.csv"), text, zipfile.ZIP_DEFLATED)
+    nbformat.write(notebook, folder / f"{chapter.name}.ipynb")
+    links = [f"{{download}}`this page as a notebook </{DOWNLOADS}/{chapter.name}.ipynb>`"]
+    if values:
+        links.append(f"{{download}}`the numbers of its figures and tables </{DOWNLOADS}/{chapter.name}.zip>` (CSV)")
+    commands = [f"make chapter NAME={chapter.name}"]
+    if any(parameter.name == "profile" for parameter in chapter.parameters):
+        commands.append(f"{commands[0]} PARAMS='-p profile laptop'")
+    box = RUN.format(commands="\n".join(commands), links=" and ".join(links))
+    (place,) = (n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", ()))
+    notebook.cells.insert(place + 1, nbformat.v4.new_markdown_cell(box))
+
+
+def _take_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Take the numbers of figures and tables out of a chapter: Jupyter Book does not know what to do with CSV."""
+    values = shown_values(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("text/csv", None)
+    return values
+
+
+def shown_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    r"""Give the numbers of an executed chapter's figures and tables as CSV, by the names of figures and tables.
+
+    Examples
+    --------
+    >>> table = ":::{table} Errors.\n:name: tab-errors\n\n| Network | Errors |\n|:--|--:|\n| CNN2 | 38 |\n:::"
+    >>> shown = nbformat.v4.new_output("execute_result", {"text/markdown": table})
+    >>> cell = nbformat.v4.new_code_cell(outputs=[shown])
+    >>> shown_values(nbformat.v4.new_notebook(cells=[cell]))
+    {'tab-errors': 'Network,Errors\nCNN2,38\n'}
+    """
+    values = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+            if "text/csv" in data and name:
+                values[name] = data["text/csv"]
+            table = re.search(r":::\{table\}.*?\n:name: (\S+)\n(.*?)\n:::", data.get("text/markdown", ""), re.DOTALL)
+            if table:
+                rows = [row for row in table[2].splitlines() if row.startswith("|") and not row.startswith("|:")]
+                written = io.StringIO()
+                writer = csv.writer(written, lineterminator="\n")
+                writer.writerows([c.strip() for c in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows)
+                values[table[1]] = written.getvalue()
+    return values
 
 
 def _make_live(notebook: nbformat.NotebookNode) -> None:

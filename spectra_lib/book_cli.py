@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from spectra_lib.book import BUILD, book_chapters, build_book, render_book
+from spectra_lib.book import BUILD, book_chapters, build_book, render_book, render_single_page
 from spectra_lib.chapters import ChapterError, execute_chapter, list_chapters, read_chapter
 
 app = typer.Typer(no_args_is_help=True, help="Execute chapters and render the book.")
@@ -32,6 +32,15 @@ def render(project: Project = Path()) -> None:
     Example: spectra-lib book render
     """
     typer.echo(f"the book is at {render_book(project)}")
+
+
+@app.command()
+def page(project: Project = Path()) -> None:
+    """Render the book as one long page, to be printed, from chapters executed before.
+
+    Example: spectra-lib book page
+    """
+    typer.echo(f"the page is {render_single_page(project)}")
 
 
 @app.command()

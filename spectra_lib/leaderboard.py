@@ -64,7 +64,7 @@ def make_leaderboard(dataset: Dataset, records: RunRecords, results: Iterable[Ba
     rows = [_observer_row(dataset), *_network_rows(own, costs), *map(_baseline_row, fitted)]
     rows += [row | costs.of(row["model"], row["activation"], {}) for row in theirs]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.sort_values(["test_errors", "kind", "model"], kind="stable", ignore_index=True)
+    return table.sort_values(["test_errors", "kind", "model", "variant"], kind="stable", ignore_index=True)
 
 
 def _observer_row(dataset: Dataset) -> dict[str, Any]:

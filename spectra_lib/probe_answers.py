@@ -293,3 +293,33 @@ def largest_against_second(table: pd.DataFrame) -> tuple[float, float, int]:
     close = table[table.next_height >= NEARLY_AS_HIGH]
     first, second = (close.changed[close["rank"] == rank].astype(float) for rank in (0, 1))
     return float(first.mean()), float(second.mean()), close.label.nunique()
+
+
+def degraded_errors(dataset: Dataset, records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Count the errors of runs on the test spectra as they are, with noise and with a background.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset of all these runs.
+    records : iterable of RunRecord
+        The runs.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``model``, ``hidden_activation``, ``seed``, ``test``, ``noise``, ``background``.
+
+    Examples
+    --------
+    >>> from spectra_lib.dataset import make_dataset
+    >>> degraded_errors(make_dataset("challenge"), []).empty
+    True
+    """
+    rows = []
+    for record in records:
+        wrong = [
+            int((np.array(record.probes[name].labels) != dataset.test.labels).sum()) for name in ("noise", "background")
+        ]
+        rows.append((record.spec.model, record.spec.hidden_activation, record.spec.seed, record.test.errors, *wrong))
+    return pd.DataFrame(rows, columns=["model", "hidden_activation", "seed", "test", "noise", "background"])

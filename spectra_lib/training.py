@@ -53,6 +53,29 @@ XLA_PAYS = frozenset({"peaknet"})
 """Networks that XLA makes faster on TensorFlow, as measured by benchmarks/steps.py."""
 
 
+def automatic_execution(model: str, backend_name: str, saving: float | None) -> backend.Execution:
+    """Choose how steps run where nobody else did.
+
+    Parameters
+    ----------
+    model : str
+        The network.
+    backend_name : str
+        The backend.
+    saving : float or None
+        By how much windows divide the multiply-adds (`Plan.saving`), if they can be used.
+
+    Examples
+    --------
+    >>> [automatic_execution(*case) for case in (("cnn2", "jax", 2.7), ("vgg", "jax", None), ("vgg", "torch", None))]
+    ['windows', 'xla', 'eager']
+    """
+    if saving is not None and saving >= WORTHWHILE_SAVING:
+        return "windows"
+    ways = backend.EXECUTIONS[backend_name]
+    return "xla" if model in XLA_PAYS and "xla" in ways else ways[0]
+
+
 class SpectraBatches(keras.utils.PyDataset):
     """Batches of (spectra, labels) in a given order, rendered when they are needed.
 
@@ -113,8 +136,8 @@ class _Trainer:
         self.model = keras.Model(model.inputs, model.get_layer("logits").output, name=self.spec.model)
         self.plan = plan_windows(self.model, self.dataset.train) if self.execution in (None, "windows") else None
         if self.execution is None:
-            worthwhile = self.plan is not None and self.plan.saving >= WORTHWHILE_SAVING
-            self.execution = "windows" if worthwhile else backend.first_execution(self.spec.model in XLA_PAYS)
+            saving = None if self.plan is None else self.plan.saving
+            self.execution = automatic_execution(self.spec.model, backend.backend_name(), saving)
         if self.execution != "windows":
             self.plan = None
         # The network that is trained: the same weights, fed with windows if that pays.

@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import subprocess
+import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from spectra_lib.book import BookError, assemble, book_chapters, build_book, render_book
+from spectra_lib.book import BookError, assemble, book_chapters, build_book, render_book, render_single_page
 from spectra_lib.chapters import ChapterError, figure_faults
 from spectra_lib.errors import UnknownNameError
 
@@ -216,3 +218,73 @@ def test_without_a_repository_nothing_points_to_one(project, monkeypatch):
 def test_the_start_page_has_the_card_that_a_known_repository_links():
     text = (PROJECT / "notebooks" / "intro.md").read_text(encoding="utf-8")
     assert ":link: binder\n:link-type: ref\n" in text
+
+
+def test_a_chapter_offers_itself_and_its_numbers(project):
+    """The second chapter has a table and a figure; the start page has no box."""
+    code = """from spectra_lib.figures import style, tables
+import pandas as pd
+
+style.use_in_notebook()
+tables.Table("tab-a", "A table.", pd.DataFrame({"Network": ["CNN2"], "Errors": [38]}))
+```
+
+```{code-cell} ipython3
+---
+mystnb:
+  figure:
+    name: fig-a
+    caption: A figure.
+  image:
+    alt: A line.
+---
+figure, (axes,) = style.new_figure(2.0)
+axes.plot([1, 2], [3.0, 4.5])
+axes.set_xlabel("Position (points)");"""
+    other = CHAPTER.replace('glue("twice", str(2 * label), display=False)', code).replace("Twice the", "The")
+    other = other.replace("{glue:text}`twice`", "$\\sigma_1$").replace("from myst_nb import glue\n", "")
+    (project / "notebooks" / "other.md").write_text(other)
+    (project / "book" / "chapters.yml").write_text("trial: {}\nother: {}\n")
+    (project / "_toc.yml").write_text(TOC + "  - file: notebooks/other\n")
+    (project / "book" / "page.md").write_text("# A page\n\n(rerun)=\n## Rerun\n\nSo.\n")
+    html = build_book(project, lambda line: None).parent
+    page = (html / "notebooks" / "other.html").read_text(encoding="utf-8")
+    assert re.search(r"\d+ min to read", page)
+    assert "<msub>" in page and "tex-mml" not in page  # no program that draws formulas
+    assert "make chapter NAME=other\n" in re.sub(r"<[^>]*>", "", page)
+    assert "Run this chapter" not in (html / "notebooks" / "trial.html").read_text(encoding="utf-8")
+    (archive,) = re.findall(r'href="\.\./(_downloads/\w+/other\.zip)"', page)
+    with zipfile.ZipFile(html / archive) as numbers:
+        assert numbers.read("tab-a.csv").decode() == "Network,Errors\nCNN2,38\n"
+        drawn = numbers.read("fig-a.csv").decode()
+        assert sorted(numbers.namelist()) == ["fig-a.csv", "tab-a.csv"]
+    assert drawn.startswith("# panel 1: x Position (points); y unnamed\n") and "1,1,line,,2,4.5,\n" in drawn
+    (notebook,) = re.findall(r'href="\.\./(_downloads/\w+/other\.ipynb)"', page)
+    cells = nbformat.read(html / notebook, as_version=4).cells
+    assert not any("text/csv" in output.get("data", {}) for cell in cells for output in cell.get("outputs", ()))
+
+
+def test_an_unknown_command_in_a_formula_fails_the_book(project):
+    build_book(project, lambda line: None)
+    (project / "book" / "page.md").write_text("# A page\n\nA formula $\\nosuchcommand$.\n")
+    with pytest.raises(BookError, match="was not rendered"):
+        render_book(project)
+
+
+def test_the_single_page_has_everything(project):
+    build_book(project, lambda line: None)
+    page = render_single_page(project)
+    text = page.read_text(encoding="utf-8")
+    assert page == project / "_build" / "singlehtml" / "book.html"
+    assert 'Twice the label is <span class="pasted-text">16</span>' in text and "A page" in text
+    styles = re.findall(r'<link[^>]*href="([^"?:#]+\.css)', text)
+    assert styles and all((page.parent / style).exists() for style in styles)
+
+
+def test_launch_buttons_follow_the_remote_of_a_clone(project, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    for command in (["init", "-q"], ["remote", "add", "origin", "git@github.com:someone/spectra.git"]):
+        subprocess.run(["git", "-C", project, *command], check=True)
+    build_book(project, lambda line: None)
+    page = (project / "_build" / "html" / "notebooks" / "trial.html").read_text(encoding="utf-8")
+    assert "https://mybinder.org/v2/gh/someone/spectra/main?urlpath=lab/tree/notebooks/trial.md" in page

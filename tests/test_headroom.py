@@ -104,6 +104,19 @@ def test_figures():
     figures.draw_learning(b, learning, runs, 0.4, 36)
     figures.draw_learning(b, (), runs[:0], 0.4, 36)
     figure.canvas.draw()
+    sets = [headroom.measure_harder(spec) for spec in (dataset_spec("smoke"), HARDER["two_peaks"])]
+    for tables in ({"smoke": runs, "two_peaks": runs[:0]}, {"smoke": runs[:0], "two_peaks": runs[:0]}):
+        b.clear()
+        figures.draw_harder(b, sets, tables)
+        labels = [text.get_text() for text in b.get_legend().get_texts()]
+        assert ("CNN2 (linear)" in labels) == bool(len(tables["smoke"]))
+        rows = figures.harder_rows(sets, tables)
+        assert rows["CNN2 (ReLU)"].tolist() == ["–", "–"]  # only a linear one ran
+    with_relu = runs.assign(hidden_activation="relu")
+    rows = figures.harder_rows(sets, {"smoke": with_relu, "two_peaks": runs[:0]})
+    assert rows["CNN2 (ReLU)"].tolist() == ["0.0", "–"]
+    assert rows["Peaks"].tolist() == ["2–4", "2"]
+    figure.canvas.draw()
     assert figures.ceiling_series_rows((), "Classes").empty
     assert figures.ceiling_series_rows(ceilings, "Classes")["Classes"].tolist() == ["2", "6"]
     plt.close(figure)

@@ -12,7 +12,7 @@ import pytest
 from spectra_lib.baselines import measure_baseline
 from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.figures import ceiling as figures
-from spectra_lib.figures.leaderboard import SortableTable, leaderboard_rows
+from spectra_lib.figures.leaderboard import VARIED, SortableTable, leaderboard_rows
 from spectra_lib.figures.style import new_figure
 from spectra_lib.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED, make_leaderboard
 from spectra_lib.observer import ideal_observer
@@ -86,7 +86,20 @@ def test_runs_that_differ_in_the_seed_share_a_row(smoke: Dataset):
     rows = leaderboard_rows(board).set_index("Method")
     assert rows.loc["CNN2 (linear)", "Test errors"].tolist() == ["1.0", "5.0 (2–9)"]
     assert rows.loc["gone", "Weights"] == "–"
+    assert set(rows.loc["CNN2 (linear)", "Kind"]) == {VARIED}
     assert rows.loc["Ideal observer", ["Test errors", "Runs", "Time to train"]].tolist() == ["0.0", "–", "–"]
+
+
+def test_a_small_network_has_its_costs(smoke: Dataset):
+    fields = {"model": "peaknet", "hidden_activation": None}
+    board = make_leaderboard(smoke, RunRecords((record(smoke, 0, **fields), record(smoke, 1, **fields, seed=1))))
+    board.loc[board.kind == NETWORK, "seconds"] = 48.25
+    (row,) = leaderboard_rows(board).query("Method == 'PeakNet'").to_dict("records")
+    assert (row["Method"], row["Test errors"], row["Runs"]) == ("PeakNet", "0.5 (0–1)", "2")
+    weights, multiply_adds = 3 * 16 + 8, (4 * 12 + 12) * 16
+    assert row["Weights"] == f"{weights}"
+    assert float(row["Multiply-adds (million)"]) == pytest.approx(multiply_adds / 1e6)
+    assert row["Time to train"] == "48.2 s"
 
 
 def test_published_runs_stand_beside_ours(challenge: Dataset):

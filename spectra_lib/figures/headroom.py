@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from spectra_lib.campaign import COMPARED
 from spectra_lib.figures.ceiling import method_label
+from spectra_lib.figures.rows import NONE_YET, label_rows, legend_above, say
 from spectra_lib.figures.style import BLUE, INK, ORANGE, look
-from spectra_lib.headroom import CeilingPoint, LearningPoint, as_percent
+from spectra_lib.headroom import CeilingPoint, HarderSet, LearningPoint, as_percent
 
 
 def draw_ceiling_series(axes: Axes, points: Sequence[CeilingPoint], xlabel: str, usual: float | None = None) -> None:
@@ -77,6 +80,66 @@ def draw_learning(
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2)
+
+
+def draw_harder(axes: Axes, sets: Sequence[HarderSet], networks: Mapping[str, pd.DataFrame]) -> None:
+    """Draw the test errors in per cent on harder datasets, one row for each.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw; the abscissa is linear below 1 % and logarithmic above.
+    sets : sequence of HarderSet
+        Datasets from top to bottom.
+    networks : mapping of str to DataFrame
+        Runs on each, by name of the dataset, as `spectra_lib.headroom.network_learning` gives them; may be empty.
+    """
+    label_rows(axes, [one.spec.name.replace("_", " ") for one in sets])
+    handles: dict[str, Line2D] = {}
+    for row, one in enumerate(sets):
+        x = 100 * one.expected_errors / one.mid_range.test_n
+        (handle,) = axes.plot([x, x], [row - 0.32, row + 0.32], color=INK, linestyle="--")
+        handles.setdefault("ideal observer", handle)
+        x = 100 * one.mid_range.test_errors / one.mid_range.test_n
+        (handle,) = axes.plot(x, row, "s", color=ORANGE, markersize=7, markeredgecolor="white")
+        handles.setdefault("nearest mid-range, peaks known", handle)
+        for (model, activation), runs in networks[one.spec.name].groupby(["model", "hidden_activation"], dropna=False):
+            x = (100 * runs.test_errors / runs.test_n).mean()
+            own = look(model)
+            size = 13 if own.marker == "*" else 8
+            (handle,) = axes.plot(x, row, own.marker, color=own.color, markersize=size, markeredgecolor="white")
+            handles.setdefault(method_label(model, activation if isinstance(activation, str) else None), handle)
+    axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+    axes.set(xlabel="Test errors (%)", xlim=(0, 100), xticks=[0, 1, 3, 10, 30, 100])
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    legend_above(axes, list(handles.values()), list(handles))
+    if all(table.empty for table in networks.values()):
+        say(axes, NONE_YET)
+
+
+def harder_rows(sets: Sequence[HarderSet], networks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Give one row for each harder dataset, as it shall read; columns of networks are those of the campaign."""
+    rows = []
+    for one in sets:
+        spec, law = one.spec, one.spec.variation
+        peaks = f"{spec.min_peaks}" if spec.min_peaks == spec.max_peaks else f"{spec.min_peaks}–{spec.max_peaks}"
+        row = {
+            "Set": spec.name,
+            "Classes": f"{spec.n_classes}",
+            "Peaks": peaks,
+            "Variation": f"±{law.position_shift} points, ±{law.height_change:g}",
+            "Ceiling (%)": f"{100 * one.ceiling.accuracy:.1f}",
+            "Ideal observer": f"{one.expected_errors:.1f}",
+            "Mid-range": f"{one.mid_range.test_errors}",
+        }
+        table = networks[spec.name]
+        for variant in COMPARED:
+            activation = table.hidden_activation.fillna("") == (variant.hidden_activation or "")
+            errors = table[(table.model == variant.model) & activation].test_errors
+            row[method_label(variant.model, variant.hidden_activation)] = f"{errors.mean():.1f}" if len(errors) else "–"
+        rows.append(row | {"Of": f"{one.mid_range.test_n:,}"})
+    return pd.DataFrame(rows)
 
 
 def ceiling_series_rows(points: Sequence[CeilingPoint], what: str) -> pd.DataFrame:

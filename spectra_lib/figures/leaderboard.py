@@ -17,6 +17,9 @@ from spectra_lib.leaderboard import NETWORK, OBSERVER, PUBLISHED
 KIND_LABELS = {OBSERVER: "ideal observer", PUBLISHED: "network, published", NETWORK: "network, ours"}
 """How kinds read in a table, where they do not read as they are called."""
 
+VARIED = "network, ours, varied"
+"""How a network of ours reads whose options or training rules are not the usual ones."""
+
 
 @dataclass(frozen=True)
 class SortableTable:
@@ -152,17 +155,19 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
             errors += f" ({_number(known['fewest'], 0)}–{_number(known['most'], 0)})"
         validation = _number(known["validation_errors"], 1)
         name = "Ideal observer" if known["kind"] == OBSERVER else method_label(known["model"], known["activation"])
+        # Where a network from outside comes from stands among its options too, without a sign of equality.
+        is_varied = known["kind"] == NETWORK and "=" in known["variant"]
         rows.append(
             {
                 "Method": name,
-                "Kind": KIND_LABELS.get(known["kind"], known["kind"]),
+                "Kind": VARIED if is_varied else KIND_LABELS.get(known["kind"], known["kind"]),
                 "Test errors": errors,
                 "Above ceiling": "–" if best is None else f"{known['test_errors'] - best:.1f}".replace("-", "−"),
                 "Right (%)": f"{100 * (1 - known['test_errors'] / known['test_n']):.2f}",
                 "Validation errors": validation,
                 "Runs": _number(known["runs"], 0),
                 "Weights": _number(known["parameters"], 0),
-                "Multiply-adds (million)": _number(known["multiply_adds"], 1, 1e6),
+                "Multiply-adds (million)": "–" if known["multiply_adds"] is None else millions(known["multiply_adds"]),
                 "Time to train": _time(known["seconds"]),
                 "On": known["device"] or "–",
                 "Options": known["variant"] or "–",
@@ -171,8 +176,20 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _number(value: float | None, digits: int, unit: float = 1) -> str:
-    return "–" if value is None else f"{value / unit:,.{digits}f}"
+def millions(number: float) -> str:
+    """Write a number in millions, small ones with two digits that count.
+
+    Examples
+    --------
+    >>> millions(985_600_000), millions(120_000), millions(6_480)
+    ('985.6', '0.12', '0.0065')
+    """
+    value = number / 1e6
+    return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
 
 
 def _time(seconds: float | None) -> str:

@@ -12,10 +12,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from spectra_lib.dataset import Dataset
+from spectra_lib.figures import style
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE
 from spectra_lib.protocol import Progress, Protocol
 from spectra_lib.records import RunRecord
 from spectra_lib.reproducibility import loss_differences, tampered
+from spectra_lib.step_times import StepTime, StepTimes
+from spectra_lib.training import automatic_execution
 
 RULES = {"paper": ("text", BLUE, "-"), "code": ("code", ORANGE, "--")}
 """Label, colour and line of each protocol."""
@@ -169,3 +172,54 @@ def version_rows() -> pd.DataFrame:
         except metadata.PackageNotFoundError:
             continue
     return pd.DataFrame(rows, columns=["Package", "Version", "What for"])
+
+
+STEP_WAYS = {
+    ("tensorflow", "graph"): "TensorFlow",
+    ("tensorflow", "xla"): "with XLA",
+    ("tensorflow", "windows"): "with windows",
+    ("jax", "xla"): "JAX",
+    ("jax", "windows"): "JAX, windows",
+}
+"""Ways of running a step, and how the table calls them."""
+
+
+def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
+    """Give one row for each network: seconds a step in each way, then speed and memory of the fastest."""
+    rows = []
+    for model in dict.fromkeys(row.model for row in times.rows):
+        found = {way: times.find(model, *way, precision) for way in STEP_WAYS}
+        timed = {way: row for way, row in found.items() if row is not None and row.seconds is not None}
+        if not timed:
+            continue
+        fastest = min(timed, key=lambda way: timed[way].seconds or 0.0)
+        cells = [_step_cell(found[way], way == fastest) for way in STEP_WAYS]
+        best = timed[fastest]
+        share = "" if best.share_of_peak is None else f"{100 * best.share_of_peak:.0f}"
+        memory = "" if best.peak_memory_bytes is None else f"{best.peak_memory_bytes / 1e9:.1f}"
+        rows.append((style.look(model).label, *cells, share, memory))
+    return pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
+
+
+def sum_of_steps(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[float, float]:
+    """Seconds of one step of each of these networks: run plainly, and as the trainer chooses.
+
+    Networks that have no figure for both are left out.
+    """
+    plain = chosen = 0.0
+    for model in models:
+        windows = times.find(model, backend, "windows")
+        way = automatic_execution(model, backend, windows.saving if windows is not None else None)
+        one, other = times.find(model, backend, "graph"), times.find(model, backend, way)
+        if one is not None and other is not None and one.seconds is not None and other.seconds is not None:
+            plain, chosen = plain + one.seconds, chosen + other.seconds
+    return plain, chosen
+
+
+def _step_cell(row: StepTime | None, fastest: bool) -> str:
+    if row is None:
+        return ""
+    if row.seconds is None:
+        return "–" if row.execution == "windows" else "none"
+    text = f"{row.seconds:.2f}" if row.seconds >= 0.1 else f"{row.seconds:.3f}"
+    return f"**{text}**" if fastest else text

@@ -18,6 +18,8 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spectra_lib.figures import drawn_values
+
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 SKY, AMBER, PINK = "#56B4E9", "#E69F00", "#CC79A7"
 INK, GREY, PALE = "#222222", "#707070", "#D8D8D8"
@@ -105,11 +107,21 @@ def style() -> Iterator[None]:
 
 
 def use_in_notebook() -> None:
-    """Draw in this style from here on, as vector graphics: for the first cell of a notebook."""
+    """Draw in this style from here on, as vector graphics: for the first cell of a notebook.
+
+    Each figure brings its numbers along, as CSV, for which the book's pages have a link.
+    """
+    from IPython.core.formatters import BaseFormatter
+    from IPython.core.getipython import get_ipython
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     mpl.rcParams.update(dict(RC))
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
+    shell = get_ipython()
+    if shell is not None and shell.display_formatter is not None:
+        numbers = BaseFormatter(enabled=True, print_method="_repr_csv_")
+        numbers.for_type(Figure, drawn_values.to_csv)  # type: ignore[no-untyped-call]
+        shell.display_formatter.formatters["text/csv"] = numbers
 
 
 def new_figure(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:

@@ -73,15 +73,19 @@ def chromium():
 
 @dataclass
 class Visit:
-    """A page in the browser, and what the browser complained of."""
+    """A page in the browser, what the browser complained of, and what it asked other hosts for."""
 
     page: object
     complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
 def visit(chromium, site):
     """Open pages at a given size and colour scheme; what a page asks of other hosts gets an empty answer."""
+
+    def inside(url):
+        return url.startswith((site, "data:", "blob:"))
 
     @functools.cache
     def context(size, scheme):
@@ -94,7 +98,7 @@ def visit(chromium, site):
             reduced_motion="reduce",
         )
         made.set_default_timeout(60_000)
-        made.route(lambda url: not url.startswith((site, "data:")), lambda route: route.fulfill(body=""))
+        made.route(lambda url: not inside(url), lambda route: route.fulfill(body=""))
         return made
 
     def visit(path, size="desktop", scheme="light"):
@@ -104,6 +108,7 @@ def visit(chromium, site):
             "console", lambda said: seen.complaints.append(said.text) if said.type in ("error", "warning") else None
         )
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on("request", lambda asked: seen.elsewhere.append(asked.url) if not inside(asked.url) else None)
         page.on("requestfailed", lambda asked: seen.complaints.append(f"{asked.url}: {asked.failure}"))
         page.goto(f"{site}/{path}", wait_until="load")
         return seen

@@ -1,6 +1,7 @@
 """The pages as files: every link inside the book leads somewhere, and the markup is valid."""
 
 import re
+import zipfile
 from collections import Counter
 from functools import cache
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -68,8 +69,23 @@ def test_links_to_the_repository_are_there_only_if_it_is_known(page, project):
         assert repository.url in text
 
 
-def test_pages_are_light(page):
-    assert page.stat().st_size < 3e6
+def test_a_chapter_can_be_run_and_downloaded(page):
+    if page.parent.name != "notebooks" or page.stem == "intro":
+        pytest.skip("not a chapter with parameters")
+    text = page.read_text(encoding="utf-8")
+    assert re.search(r"\d+ min to read", text)
+    assert "Run this chapter" in text
+    assert re.search(rf'href="\.\./_downloads/\w+/{page.stem}\.ipynb"', text)
+    (data,) = re.findall(rf'href="\.\./(_downloads/\w+/{page.stem}\.zip)"', text)
+    with zipfile.ZipFile(page.parents[1] / data) as archive:
+        assert archive.testzip() is None
+        assert all(name.endswith(".csv") for name in archive.namelist())
+    figures = set(re.findall(r'id="(fig-[\w-]+)"', text))
+    tables = set(re.findall(r'<table[^>]* id="(tab-[\w-]+)"', text))
+    listed = {name.removesuffix(".csv") for name in archive.namelist()}
+    pictures_behind_sliders = {"fig-explorer", "fig-moved-peak"}
+    assert figures - pictures_behind_sliders <= listed
+    assert tables <= listed
 
 
 def test_the_first_page_leads_to_the_start(html):

@@ -23,6 +23,26 @@ def test_the_browser_has_nothing_to_complain_of(seen):
     assert seen.complaints == []
 
 
+def test_pages_are_complete_without_a_network(seen):
+    assert seen.elsewhere == []
+
+
+def test_pages_are_light(seen):
+    bytes_loaded = seen.page.evaluate(
+        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        ".map(entry => entry.encodedBodySize).reduce((sum, size) => sum + size, 0)"
+    )
+    assert 10e3 < bytes_loaded < 3e6
+
+
+def test_formulas_are_drawn(seen):
+    formulas = seen.page.evaluate(
+        "[...document.querySelectorAll('math')].map(m => [m.getBoundingClientRect().width, m.textContent])"
+    )
+    assert all(width > 3 for width, _ in formulas)
+    assert "\\(" not in seen.page.inner_text("article")
+
+
 def test_images_are_there_and_described(seen):
     images = seen.page.evaluate(
         "[...document.images].map(i => [i.currentSrc.slice(0, 80), i.naturalWidth, (i.alt || '').trim()])"
