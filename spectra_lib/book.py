@@ -26,6 +26,7 @@ import yaml
 
 from spectra_lib.chapters import NOTEBOOKS, Chapter, ChapterError, execute_chapter, figure_faults, read_chapter
 from spectra_lib.errors import SpectraError
+from spectra_lib.figures.light_svg import lighten
 from spectra_lib.repository import BINDER, BRANCH, Repository, find_repository
 
 PAGES = "book"
@@ -289,11 +290,17 @@ def _offer_downloads(
 
 
 def _take_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """Take the numbers of figures and tables out of a chapter: Jupyter Book does not know what to do with CSV."""
+    """Take the numbers of figures and tables out of a chapter, and what nobody sees out of its pictures.
+
+    Jupyter Book does not know what to do with CSV.
+    """
     values = shown_values(notebook)
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
-            output.get("data", {}).pop("text/csv", None)
+            data = output.get("data", {})
+            data.pop("text/csv", None)
+            if "image/svg+xml" in data:
+                data["image/svg+xml"] = lighten(data["image/svg+xml"])
     return values
 
 

@@ -39,7 +39,7 @@ def print_page(page: Path, output: Path) -> None:
         shown.evaluate(PREPARE)
         output.parent.mkdir(parents=True, exist_ok=True)
         shown.pdf(
-            path=output, format="A4", margin=MARGINS, outline=True, tagged=True,
+            path=output, format="A4", scale=0.75, margin=MARGINS, outline=True, tagged=True,
             display_header_footer=True, header_template="<span></span>", footer_template=FOOTER,
         )  # fmt: skip
         browser.close()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from spectra_lib.figures.light_svg import lighten
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -81,5 +83,5 @@ def make_frames(name: str, slider: str, figures: Sequence[tuple[str, str, Figure
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
         plt.close(figure)
-        pictures.append((label, alt, stream.getvalue()))
+        pictures.append((label, alt, lighten(stream.getvalue())))
     return Frames(name, slider, tuple(pictures))
