@@ -362,13 +362,14 @@ def train_ways_command(
 ) -> None:
     """Do one small run twice, with another seed, and on other backends, for the chapter on methods.
 
-    Keeps the records in the store, in folders of their own. Takes a minute or two.
+    Keeps the records in the store, in folders of their own; runs that are there are only shown. Takes a minute or two.
 
     Example:
 
         spectra-lib records ways --store results
     """
-    from spectra_lib.reproducibility import loss_differences, other_backends, save_ways, ways_to_train
+    from spectra_lib.backend import backend_name
+    from spectra_lib.reproducibility import load_ways, loss_differences, other_backends, save_ways, ways_to_train
     from spectra_lib.runs import RunSpec
 
     wanted = backends or ["jax"]
@@ -377,8 +378,11 @@ def train_ways_command(
             f"backend {', '.join(missing)}: not installed, unknown, or the one in use; other backends here: "
             f"{', '.join(other_backends()) or 'none'}"
         )
-    ways = ways_to_train(RunSpec(dataset="smoke", model=model, max_epochs=epochs), wanted)
-    save_ways(store, ways)
+    spec = RunSpec(dataset="smoke", model=model, max_epochs=epochs)
+    ways = load_ways(store, spec, wanted, backend_name())
+    if not ways:
+        ways = ways_to_train(spec, wanted)
+        save_ways(store, ways)
     first = next(iter(ways.values()))
     rows = [(way, run.weights_sha256[:12], f"{max(loss_differences(first, run)):.1e}") for way, run in ways.items()]
     _print_table(("run", "weights", "largest difference in loss"), rows)

@@ -417,7 +417,7 @@ def test_ablations_chapter_with_all_records(tmp_path, monkeypatch, challenge):
 
 
 @pytest.mark.usefixtures("quiet_training")
-@pytest.mark.parametrize(("name", "runs"), [("challenge", 4), ("ablations", 8)])
+@pytest.mark.parametrize(("name", "runs"), [("challenge", 4), ("ablations", 7)])
 def test_chapters_on_the_small_copy(tmp_path, monkeypatch, name, runs):
     """What the laptop profile trains is made up here."""
     data = make_dataset("laptop")

@@ -264,6 +264,7 @@ COMMANDS = [
     ("train",),
     ("records", "list"),
     ("records", "check"),
+    ("records", "ways"),
     ("ceiling",),
     ("baselines", "list"),
     ("baselines", "run"),
@@ -278,6 +279,7 @@ COMMANDS = [
     ("campaign", "unpack"),
     ("book", "build"),
     ("book", "render"),
+    ("book", "page"),
     ("book", "chapters"),
     ("book", "chapter"),
 ]

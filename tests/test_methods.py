@@ -53,7 +53,7 @@ def test_ways_are_kept_whole_and_apart_from_the_records_that_count(run, tmp_path
     reproducibility.save_ways(tmp_path, {way: ways[way] for way in ("tensorflow", "the same again", "another seed")})
     assert len(load_records(tmp_path)) == 0
     assert reproducibility.load_ways(tmp_path, run.spec, ["jax"]) == {}  # not all are there
-    reproducibility.save_ways(tmp_path, ways)
+    reproducibility.save_ways(tmp_path, {"jax": ways["jax"]})
     assert reproducibility.load_ways(tmp_path, run.spec, ["jax"]) == ways
     assert reproducibility.load_ways(tmp_path, other.spec) == {}
 
