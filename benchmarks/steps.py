@@ -2,7 +2,8 @@
 
 Each measurement has a process of its own, so that memory is that of one network. Prints the figures as they come,
 and writes them to ``STORE/speed/MACHINE/DATASET.json``, from where the chapter on methods takes them. Figures mean
-something only on a machine that does nothing else; all of them take half an hour on two cores.
+something only on a machine that does nothing else; all of them take an hour on two cores. Networks that are not named
+keep the figures that the file has.
 
     python benchmarks/steps.py
     python benchmarks/steps.py --models cnn2 vgg --steps 5 --precisions float32 --store /tmp/speed
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from spectra_lib.machine import commit, package_versions, processor_name
-from spectra_lib.step_times import OPERATIONS, StepTime, StepTimes, save_step_times
+from spectra_lib.step_times import OPERATIONS, StepTime, StepTimes, load_step_times, save_step_times
 
 WAYS = (("tensorflow", "graph"), ("tensorflow", "xla"), ("tensorflow", "windows"), ("jax", "xla"), ("jax", "windows"))
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -99,6 +100,10 @@ def main() -> None:
         model, execution, precision = given.one
         print(json.dumps(measure(model, given.dataset, execution, precision, given.steps)))
         return
+    before = [
+        one for one in load_step_times(given.store) if (one.device, one.dataset) == (processor_name(), given.dataset)
+    ]
+    anew = {(model, precision) for model in given.models for precision in given.precisions}
     times = StepTimes(
         dataset=given.dataset,
         device=processor_name(),
@@ -106,7 +111,7 @@ def main() -> None:
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=package_versions(("keras", "numpy", "tensorflow-cpu", "jax")),
         peak_operations_per_second=peak_operations(),
-        rows=(),
+        rows=tuple(row for one in before for row in one.rows if (row.model, row.precision) not in anew),
     )
     for precision in given.precisions:
         for model in given.models:

@@ -286,7 +286,8 @@ def _declarations(chapter: str, source: str) -> tuple[Parameter, ...]:
                 f"chapter {chapter!r}: the parameters cell must hold only lines 'name: type = literal  # meaning' "
                 f"with a type of {', '.join(TYPES)}; found {ast.unparse(statement)!r}"
             )
-        if CHOICES.get(parameter.name) is _models:  # starts a backend, which reading a chapter should not; a test looks
+        if CHOICES.get(parameter.name) in (_models, _backends):
+            # To look them up starts a backend, which reading a chapter should not; a test looks.
             parameter.check_type(chapter, parameter.default)
         else:
             parameter.check(chapter, parameter.default)

@@ -201,19 +201,19 @@ def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
 
 
-def sum_of_steps(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[float, float]:
-    """Seconds of one step of each of these networks: run plainly, and as the trainer chooses.
+def sum_of_steps(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[int, float, float]:
+    """Seconds of one step of each of these networks: how many, run plainly, and as the trainer chooses.
 
     Networks that have no figure for both are left out.
     """
-    plain = chosen = 0.0
+    n_models, plain, chosen = 0, 0.0, 0.0
     for model in models:
         windows = times.find(model, backend, "windows")
         way = automatic_execution(model, backend, windows.saving if windows is not None else None)
         one, other = times.find(model, backend, "graph"), times.find(model, backend, way)
         if one is not None and other is not None and one.seconds is not None and other.seconds is not None:
-            plain, chosen = plain + one.seconds, chosen + other.seconds
-    return plain, chosen
+            n_models, plain, chosen = n_models + 1, plain + one.seconds, chosen + other.seconds
+    return n_models, plain, chosen
 
 
 def _step_cell(row: StepTime | None, fastest: bool) -> str:
