@@ -26,6 +26,7 @@ from spectra_lib.errors import StoreError, UnknownNameError
 from spectra_lib.harder_datasets import TRAINING_SIZES, with_training_size
 from spectra_lib.observer import ideal_observer
 from spectra_lib.peak_likelihood import observe
+from spectra_lib.runs import usual_rules
 from spectra_lib.specification import DatasetSpec, Value, Variation, dataset_spec
 
 if TYPE_CHECKING:
@@ -337,9 +338,6 @@ def network_learning(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from spectra_lib.runs import RunSpec
-
-    usual = {name: RunSpec.model_fields[name].default for name in ("protocol", "precision", "batch_size", "max_epochs")}
     rows = [
         (
             record.spec.model,
@@ -350,10 +348,8 @@ def network_learning(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
             record.test.errors,
             record.test.n,
         )
-        for record in records
+        for record in records.select(options={}, **usual_rules())
         if record.spec.dataset_spec == with_training_size(spec, record.spec.dataset_spec.n_train)
-        and not record.spec.options
-        and all(getattr(record.spec, name) == value for name, value in usual.items())
     ]
     columns = ["model", "hidden_activation", "n_train", "seed", "validation_errors", "test_errors", "test_n"]
     return pd.DataFrame(rows, columns=columns)

@@ -15,6 +15,7 @@ from spectra_lib.campaign import PUBLISHED_ACTIVATION
 from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpecificationError, UnknownNameError
 from spectra_lib.observer import ideal_observer
+from spectra_lib.runs import usual_rules
 
 if TYPE_CHECKING:
     from spectra_lib.records import RunRecord, RunRecords
@@ -112,13 +113,10 @@ def _network_rows(records: Iterable[RunRecord], costs: _Costs) -> list[dict[str,
 
 
 def _variant(record: RunRecord) -> str:
-    spec, fields = record.spec, type(record.spec).model_fields
+    spec = record.spec
     parts = [f"{key}={json.dumps(value)}" for key, value in spec.options.items()]
-    parts += [
-        f"{name}={getattr(spec, name)}"
-        for name in ("protocol", "precision", "max_epochs", "batch_size", "learning_rate")
-        if getattr(spec, name) != fields[name].default
-    ]
+    rules = usual_rules()
+    parts += [f"{name}={getattr(spec, name)}" for name, usual in rules.items() if getattr(spec, name) != usual]
     if record.network is not None and spec.source is not None:
         parts.append(f"{record.network.origin} {spec.source[:8]}")
     return ", ".join(parts)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from spectra_lib.runs import usual_rules
 from spectra_lib.single_changes import Variant
 from spectra_lib.specification import DatasetSpec
 
@@ -72,13 +73,10 @@ def variant_table(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from spectra_lib.runs import RunSpec
-
-    rules = ("protocol", "precision", "batch_size", "learning_rate")
-    usual = {name: RunSpec.model_fields[name].default for name in rules}
-    whole = RunSpec.model_fields["max_epochs"].default
+    rules = usual_rules()
+    whole = rules.pop("max_epochs")
     rows = []
-    for record in records.select(model="peaknet", **usual):
+    for record in records.select(model="peaknet", **rules):
         run = record.spec
         variant = Variant(run.model, run.hidden_activation, run.options)
         if run.dataset_spec == spec and variant in VARIANTS and run.max_epochs in (HARDLY_TRAINED, whole):

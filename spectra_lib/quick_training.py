@@ -16,7 +16,7 @@ from spectra_lib import backend
 from spectra_lib.dataset import Dataset, Split
 from spectra_lib.networks import build_model
 from spectra_lib.networks.adaptation import adapt_model
-from spectra_lib.runs import RunSpec
+from spectra_lib.runs import usual_rules
 from spectra_lib.training import SpectraBatches, automatic_execution, epoch_order
 
 Probabilities = Callable[[Split], NDArray[np.float64]]
@@ -51,13 +51,14 @@ def train_quickly(dataset: Dataset, model: str = "peaknet", epochs: int = 2, see
     >>> ask(data.ideal).shape
     (4, 4)
     """
-    spec = RunSpec(dataset=dataset.spec.name, model=model, seed=seed)
+    rules = usual_rules()
     backend.seed_everything(seed)
     built = build_model(model, dataset.spec.n_points, dataset.spec.n_classes)
     network = keras.Model(built.inputs, built.get_layer("logits").output, name=model)
-    split, size = dataset.train, spec.batch_size
+    split, size = dataset.train, rules["batch_size"]
     adapt_model(network, SpectraBatches(split, np.arange(len(split)), size), split.labels)
-    backend.compile_for_training(network, spec.learning_rate, automatic_execution(model, backend.backend_name(), None))
+    execution = automatic_execution(model, backend.backend_name(), None)
+    backend.compile_for_training(network, rules["learning_rate"], execution)
     for epoch in range(epochs):
         network.fit(SpectraBatches(split, epoch_order(seed, epoch, len(split)), size), shuffle=False, verbose=0)
 

@@ -106,5 +106,17 @@ class RunSpec(Value):
         return f"{self.dataset_spec.name}-{self.model}-{activation}-{self.protocol}-s{self.seed}-{self.digest[:8]}"
 
 
+def usual_rules() -> dict[str, Any]:
+    """Give the rules of training beside network, data and seed, as all runs have them that are compared.
+
+    Examples
+    --------
+    >>> usual_rules()
+    {'protocol': 'paper', 'precision': 'float32', 'max_epochs': 500, 'batch_size': 128, 'learning_rate': 0.0003}
+    """
+    names = ("protocol", "precision", "max_epochs", "batch_size", "learning_rate")
+    return {name: RunSpec.model_fields[name].default for name in names}
+
+
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value

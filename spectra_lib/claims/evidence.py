@@ -15,7 +15,7 @@ from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.measured import cropped_spectra
 from spectra_lib.protocol import protocol
 from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.runs import RunSpec
+from spectra_lib.runs import RunSpec, usual_rules
 from spectra_lib.specification import DatasetSpec
 
 TECHNIQUES = ("XRD", "Raman", "NMR")
@@ -187,8 +187,7 @@ def gather_evidence(
 
 
 def _is_comparable(spec: RunSpec, rules: str, max_epochs: int) -> bool:
-    fields = {"protocol": rules, "max_epochs": max_epochs, "precision": "float32"}
-    fields |= {name: RunSpec.model_fields[name].default for name in ("batch_size", "learning_rate")}
+    fields = usual_rules() | {"protocol": rules, "max_epochs": max_epochs}
     return all(getattr(spec, name) == value for name, value in fields.items())
 
 
