@@ -60,10 +60,11 @@ def train_quickly(dataset: Dataset, model: str = "peaknet", epochs: int = 2, see
     execution = automatic_execution(model, backend.backend_name(), None)
     backend.compile_for_training(network, rules["learning_rate"], execution)
     for epoch in range(epochs):
-        network.fit(SpectraBatches(split, epoch_order(seed, epoch, len(split)), size), shuffle=False, verbose=0)
+        batches = SpectraBatches(split, epoch_order(seed, epoch, len(split)), size)
+        network.fit(backend.feed(batches), shuffle=False, verbose=0)
 
     def ask(asked: Split) -> NDArray[np.float64]:
         batches = SpectraBatches(asked, np.arange(len(asked)), size)
-        return softmax(np.asarray(network.predict(batches, verbose=0), dtype=np.float64), axis=1)
+        return softmax(np.asarray(network.predict(backend.feed(batches), verbose=0), dtype=np.float64), axis=1)
 
     return ask

@@ -162,7 +162,7 @@ class _Trainer:
         split = self.dataset.train
         order = epoch_order(self.spec.seed, epoch, len(split))
         batches = SpectraBatches(split, order, self.spec.batch_size, self.plan)
-        logs = self.trained.fit(batches, epochs=1, verbose=0, shuffle=False).history
+        logs = self.trained.fit(backend.feed(batches), epochs=1, verbose=0, shuffle=False).history
         val_loss, val_accuracy, _ = self.evaluate(self.dataset.validation)
         for name, value in (
             ("loss", _finite(logs["loss"][0])),
@@ -191,7 +191,7 @@ class _Trainer:
         sparse = self.plan is not None and split.is_sparse  # noise and background fill the whole spectrum
         batches = SpectraBatches(split, np.arange(len(split)), self.spec.batch_size, self.plan if sparse else None)
         network = self.trained if sparse else self.model
-        return np.asarray(network.predict(batches, verbose=0), dtype=np.float64)
+        return np.asarray(network.predict(backend.feed(batches), verbose=0), dtype=np.float64)
 
     def book(self) -> dict[str, Any]:
         """Bookkeeping for a checkpoint."""
