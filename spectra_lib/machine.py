@@ -16,12 +16,28 @@ from pathlib import Path
 def processor_name() -> str:
     """Name the processor and the number of its cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    name = platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        name = names[0] if names else name
-    return f"{name}, {cores} cores"
+    name = name_from_cpuinfo(info.read_text()) if info.exists() else None
+    return f"{name or platform.machine()}, {cores} cores"
+
+
+def name_from_cpuinfo(text: str) -> str | None:
+    """Find the model in the text of /proc/cpuinfo, and say if it has vectors of 512 bits.
+
+    Clouds give one name to processors of several generations, which differ in speed and round differently.
+
+    Examples
+    --------
+    >>> name_from_cpuinfo("model name\t: AMD EPYC\\nflags\t\t: fpu avx2 avx512f\\n")
+    'AMD EPYC with AVX-512'
+    >>> name_from_cpuinfo("model name\t: AMD EPYC\\nflags\t\t: fpu avx2\\n")
+    'AMD EPYC'
+    """
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    if found is None:
+        return None
+    wide = re.search(r"^flags\s*:.*\bavx512f\b", text, re.MULTILINE)
+    return found[1].strip() + (" with AVX-512" if wide else "")
 
 
 def package_versions(packages: Sequence[str]) -> dict[str, str]:

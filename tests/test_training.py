@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectra_lib import checkpoints
+from spectra_lib import backend, checkpoints
 from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import BudgetError, SpectraError, StoreError
 from spectra_lib.records import BusyError, RunStore
@@ -299,6 +299,19 @@ def test_every_epoch_sees_every_spectrum_once():
     seen = np.concatenate([batches[k][0][..., 0] for k in range(len(batches))])
     assert len(batches) == 5 and seen.shape == (48, 256)
     np.testing.assert_array_equal(np.sort(seen, axis=0), np.sort(split.spectra(), axis=0))
+
+
+def test_the_backend_is_fed_the_same_batches_in_order():
+    split = make_dataset("smoke").train
+    batches = SpectraBatches(split, epoch_order(0, 0, len(split)), 10)
+    pipeline = backend.feed(batches)
+    # Its thread would hold up the end of an epoch for as long as it sleeps.
+    assert pipeline.options().autotune.enabled is False
+    assert int(pipeline.cardinality()) == 5
+    for index, (spectra, labels) in enumerate(pipeline):
+        np.testing.assert_array_equal(spectra, batches[index][0])
+        np.testing.assert_array_equal(labels, batches[index][1])
+    assert index == 4
 
 
 def test_the_reported_progress_goes_to_a_log_file_as_lines(tmp_path):
