@@ -22,15 +22,15 @@ def processor_name() -> str:
 
 
 def name_from_cpuinfo(text: str) -> str | None:
-    """Find the model in the text of /proc/cpuinfo, and say if it has vectors of 512 bits.
+    r"""Find the model in the text of /proc/cpuinfo, and say if it has vectors of 512 bits.
 
     Clouds give one name to processors of several generations, which differ in speed and round differently.
 
     Examples
     --------
-    >>> name_from_cpuinfo("model name\t: AMD EPYC\\nflags\t\t: fpu avx2 avx512f\\n")
+    >>> name_from_cpuinfo("model name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f\n")
     'AMD EPYC with AVX-512'
-    >>> name_from_cpuinfo("model name\t: AMD EPYC\\nflags\t\t: fpu avx2\\n")
+    >>> name_from_cpuinfo("model name\t: AMD EPYC\nflags\t\t: fpu avx2\n")
     'AMD EPYC'
     """
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)

@@ -176,6 +176,23 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def best_method(board: pd.DataFrame, kind: str) -> str:
+    """Name the method of a kind that errs least, with its errors.
+
+    Examples
+    --------
+    >>> board = pd.DataFrame({"kind": [NETWORK], "model": ["vgg"], "activation": ["relu"], "test_errors": [9]})
+    >>> best_method(board, NETWORK), best_method(board, PUBLISHED)
+    ('VGG (ReLU) with 9.0', 'none yet')
+    """
+    own = board[board.kind == kind]
+    if own.empty:
+        return "none yet"
+    row = own.loc[own.test_errors.idxmin()]
+    name = method_label(row.model, row.activation if isinstance(row.activation, str) else None)
+    return f"{name} with {row.test_errors:.1f}"
+
+
 def millions(number: float) -> str:
     """Write a number in millions, small ones with two digits that count.
 
