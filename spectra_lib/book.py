@@ -195,11 +195,12 @@ def _mend_page(text: str, name: str, known: bool) -> str:
 
     Launch buttons take the executed chapters for the sources that the repository holds; a script that declares
     constants comes twice, which the browser reports as an error, and is of no use in a book without live code; what
-    is called a list has children that are no list items, which confuses screen readers; and a computed percentage
-    may be parted from its sign at the end of a line.
+    is called a list has children that are no list items, which confuses screen readers; a computed percentage
+    may be parted from its sign at the end of a line; and a script of 1.5 MB draws icons that the style sheet has too.
     """
     live = r"<script>const THEBE_JS_URL[^<]*</script>"
     text = re.sub(rf"({live})(.*?)\1", r"\1\2", text, flags=re.DOTALL) if known else re.sub(live, "", text)
+    text = re.sub(r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>', "", text)
     path = f"urlpath=lab/tree/{NOTEBOOKS}/{name}"
     text = text.replace(f"{path}.ipynb", f"{path}.md")
     text = re.sub(r'(<span class="pasted-text">[^<]*?\d) (?=%)', "\\1\N{NO-BREAK SPACE}", text)
