@@ -46,6 +46,9 @@ LONG_EPOCH = 20.0
 """Seconds. A shorter epoch gets no checkpoint of its own while the one before is still being written: on a
 GPU an epoch of the largest network takes less time than its two gigabytes of state."""
 
+BATCHES_AT_ONCE = 20
+"""Number of batches whose outputs are held at once when a split is evaluated."""
+
 WORTHWHILE_SAVING = 2.0
 """On TensorFlow spectra are cut into windows if this divides the multiply-adds by at least so much; as measured by
 benchmarks/steps.py, a saving of 1.9 is lost again in cutting and putting together, and XLA gains nothing by it."""
@@ -109,6 +112,20 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
+@dataclass(frozen=True)
+class _Evaluation:
+    """What a network makes of a split: errors, mean loss, probabilities of shape (n, n_classes) if asked for."""
+
+    n: int
+    errors: int
+    loss: float
+    probabilities: NDArray[np.float64] | None
+
+    @property
+    def accuracy(self) -> float:
+        return (self.n - self.errors) / self.n
+
+
 @dataclass
 class _Trainer:
     """A run under way: the network, its optimizer and the bookkeeping."""
@@ -163,33 +180,41 @@ class _Trainer:
         order = epoch_order(self.spec.seed, epoch, len(split))
         batches = SpectraBatches(split, order, self.spec.batch_size, self.plan)
         logs = self.trained.fit(backend.feed(batches), epochs=1, verbose=0, shuffle=False).history
-        val_loss, val_accuracy, _ = self.evaluate(self.dataset.validation)
+        validation = self.evaluate(self.dataset.validation)
         for name, value in (
             ("loss", _finite(logs["loss"][0])),
             ("accuracy", float(logs["accuracy"][0])),
-            ("val_loss", _finite(val_loss)),
-            ("val_accuracy", val_accuracy),
+            ("val_loss", _finite(validation.loss)),
+            ("val_accuracy", validation.accuracy),
             ("learning_rate", self.progress.learning_rate),
         ):
             self.history[name].append(value)
-        self.progress = self.progress.after_epoch(self.rules, val_loss, val_accuracy)
+        self.progress = self.progress.after_epoch(self.rules, validation.loss, validation.accuracy)
         if self.progress.kept_epoch == epoch:
             self.kept = backend.get_state(self.model.weights)
         self.trained.optimizer.learning_rate = self.progress.learning_rate
         self.history["seconds"].append(time.monotonic() - start)
 
-    def evaluate(self, split: Split) -> tuple[float, float, NDArray[np.float64]]:
-        """Loss, accuracy and class probabilities of a split, dropout off."""
-        logits = self.logits(split)
-        log_probabilities = log_softmax(logits, axis=1)
-        loss = -log_probabilities[np.arange(len(split)), split.labels].mean()
-        accuracy = float(np.mean(logits.argmax(axis=1) == split.labels))
-        return float(loss), accuracy, np.exp(log_probabilities)
+    def evaluate(self, split: Split, keep_probabilities: bool = False) -> _Evaluation:
+        """Classify a split, dropout off."""
+        loss, errors, kept = 0.0, 0, []
+        # All at once, 25,000 spectra of 500 classes would take more memory than the network.
+        step = BATCHES_AT_ONCE * self.spec.batch_size
+        for start in range(0, len(split), step):
+            rows = np.arange(start, min(start + step, len(split)))
+            log_probabilities = log_softmax(self.logits(split, rows), axis=1)
+            labels = split.labels[rows]
+            loss -= float(log_probabilities[np.arange(len(rows)), labels].sum())
+            errors += int(np.count_nonzero(log_probabilities.argmax(axis=1) != labels))
+            if keep_probabilities:
+                kept.append(np.exp(log_probabilities))
+        return _Evaluation(len(split), errors, loss / len(split), np.concatenate(kept) if kept else None)
 
-    def logits(self, split: Split) -> NDArray[np.float64]:
-        """Outputs of the last dense layer, shape (n_spectra, n_classes)."""
+    def logits(self, split: Split, rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
+        """Outputs of the last dense layer for some spectra, or all: shape (n_spectra, n_classes)."""
+        rows = np.arange(len(split)) if rows is None else rows
         sparse = self.plan is not None and split.is_sparse  # noise and background fill the whole spectrum
-        batches = SpectraBatches(split, np.arange(len(split)), self.spec.batch_size, self.plan if sparse else None)
+        batches = SpectraBatches(split, rows, self.spec.batch_size, self.plan if sparse else None)
         network = self.trained if sparse else self.model
         return np.asarray(network.predict(backend.feed(batches), verbose=0), dtype=np.float64)
 
@@ -264,11 +289,10 @@ class _Trainer:
         metrics, predictions = {}, {}
         for name in ("train", "validation", "test"):
             split = self.dataset.split(name)
-            loss, _, probabilities = self.evaluate(split)
-            errors = int(np.count_nonzero(probabilities.argmax(axis=1) != split.labels))
-            metrics[name] = Metrics(n=len(split), errors=errors, loss=_finite(loss))
-            if name != "train":
-                predictions[name] = Predictions.from_probabilities(probabilities)
+            found = self.evaluate(split, keep_probabilities=name != "train")
+            metrics[name] = Metrics(n=found.n, errors=found.errors, loss=_finite(found.loss))
+            if found.probabilities is not None:
+                predictions[name] = Predictions.from_probabilities(found.probabilities)
         kept = self.progress.kept_epoch
         gap = max(
             abs(metrics["validation"].accuracy - self.history["val_accuracy"][kept]),
