@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from spectra_lib.figures.ceiling import method_label
-from spectra_lib.leaderboard import NETWORK, OBSERVER, PUBLISHED
+from spectra_lib.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
 
 KIND_LABELS = {OBSERVER: "ideal observer", PUBLISHED: "network, published", NETWORK: "network, ours"}
 """How kinds read in a table, where they do not read as they are called."""
@@ -176,21 +176,40 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def best_method(board: pd.DataFrame, kind: str) -> str:
-    """Name the method of a kind that errs least, with its errors.
+def board_numbers(board: pd.DataFrame) -> dict[str, str]:
+    """Give the numbers of a leaderboard that a text quotes.
+
+    Returns
+    -------
+    dict of str to str
+        ``ceiling``: expected errors of the ideal observer; ``n``: number of test spectra; ``ours``, ``published`` and
+        ``classical``: the method of the kind that errs least, with its mean errors, and its runs if it is a network.
 
     Examples
     --------
-    >>> board = pd.DataFrame({"kind": [NETWORK], "model": ["vgg"], "activation": ["relu"], "test_errors": [9]})
-    >>> best_method(board, NETWORK), best_method(board, PUBLISHED)
-    ('VGG (ReLU) with 9.0', 'none yet')
+    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.leaderboard import make_leaderboard
+    >>> from spectra_lib.records import RunRecords
+    >>> numbers = board_numbers(make_leaderboard(make_dataset("challenge"), RunRecords(())))
+    >>> numbers["ceiling"], numbers["n"], numbers["published"], numbers["ours"]
+    ('36.0', '162', 'CNN6 (ReLU) with 27.0 (5 runs)', 'none yet')
     """
-    own = board[board.kind == kind]
+    observer = board[board.kind == OBSERVER].iloc[0]
+    kinds = {"ours": NETWORK, "published": PUBLISHED, "classical": BASELINE}
+    return {
+        "ceiling": f"{observer.test_errors:.1f}",
+        "n": f"{observer.test_n:,.0f}",
+        **{key: _best(board[board.kind == kind]) for key, kind in kinds.items()},
+    }
+
+
+def _best(own: pd.DataFrame) -> str:
     if own.empty:
         return "none yet"
     row = own.loc[own.test_errors.idxmin()]
     name = method_label(row.model, row.activation if isinstance(row.activation, str) else None)
-    return f"{name} with {row.test_errors:.1f}"
+    runs = "" if row.kind == BASELINE else f" ({row.runs:.0f} run{'' if row.runs == 1 else 's'})"
+    return f"{name} with {row.test_errors:.1f}{runs}"
 
 
 def millions(number: float) -> str:
