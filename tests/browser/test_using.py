@@ -24,8 +24,8 @@ def test_search_finds_a_term_and_leads_to_it(opened):
     page.keyboard.press("Control+k")
     page.keyboard.type("fingerprint")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#search-results li a")
-    assert "found" in page.inner_text("#search-results .search-summary")
+    # Said once all pages are listed, which takes longer than the first of them.
+    page.wait_for_function("document.querySelector('#search-results .search-summary')?.innerText.includes('found')")
     links = page.locator("#search-results ul.search li a")
     assert any("dataset" in link.get_attribute("href") for link in links.all())
     links.filter(has_text="A dataset for every spectroscopy").first.click()
