@@ -17,6 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import connection
@@ -380,6 +381,7 @@ def run_campaign(
     *,
     budget_minutes: float | None = None,
     execution: str = "auto",
+    workers: int = 1,
     quiet: bool = False,
     report: Callable[[str], None] = print,
 ) -> int:
@@ -398,6 +400,9 @@ def run_campaign(
         Time; at its end the run under way stops after its epoch and can be resumed.
     execution : str
         See `spectra_lib.train`.
+    workers : int
+        Runs at a time: more than one where a single run leaves the machine idle, as on a GPU, which a small
+        network never fills.
     quiet : bool
         Show no progress bars.
     report : callable
@@ -410,20 +415,38 @@ def run_campaign(
     """
     deadline = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
     failed: set[str] = set()
-    while deadline is None or time.monotonic() < deadline:
-        open_ = (State.STARTED, State.MISSING)
-        rows = [r for r in plan(store, tasks) if r.state in open_ and r.task.spec.run_id not in failed]
-        if not rows:
-            break
-        # what is begun is finished first
-        spec = min(rows, key=lambda row: (row.task.stage[0], row.state != State.STARTED)).task.spec
-        left = None if deadline is None else deadline - time.monotonic()
-        outcome = _in_own_process(spec, store.path, execution, left, quiet)
-        report(f"{spec.run_id}: {outcome}")
-        if outcome == OUT_OF_TIME:
-            break
-        if outcome not in (FINISHED, BUSY):
-            failed.add(spec.run_id)
+    in_hand: set[str] = set()
+    choosing = threading.Lock()
+
+    def choose() -> RunSpec | None:
+        with choosing:
+            passed_over = failed | in_hand
+            open_ = (State.STARTED, State.MISSING)
+            rows = [r for r in plan(store, tasks) if r.state in open_ and r.task.spec.run_id not in passed_over]
+            if not rows:
+                return None
+            # what is begun is finished first
+            spec = min(rows, key=lambda row: (row.task.stage[0], row.state != State.STARTED)).task.spec
+            in_hand.add(spec.run_id)
+            return spec
+
+    def work() -> None:
+        while (deadline is None or time.monotonic() < deadline) and (spec := choose()) is not None:
+            left = None if deadline is None else deadline - time.monotonic()
+            outcome = _in_own_process(spec, store.path, execution, left, quiet)
+            report(f"{spec.run_id}: {outcome}")
+            if outcome == OUT_OF_TIME:
+                break
+            if outcome not in (FINISHED, BUSY):
+                failed.add(spec.run_id)
+            in_hand.discard(spec.run_id)
+
+    if workers == 1:
+        work()
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            for worker in [pool.submit(work) for _ in range(workers)]:
+                worker.result()
     return len(failed)
 
 

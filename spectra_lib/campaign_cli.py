@@ -100,6 +100,7 @@ def run_command(
     runs: Runs = None,
     budget_minutes: Annotated[float | None, typer.Option(min=0, help="Stop cleanly after this time.")] = None,
     execution: Execution = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Runs at a time; a GPU has room for several.")] = 1,
     quiet: bool = False,
     plugin: Plugins = None,
 ) -> None:
@@ -112,6 +113,8 @@ def run_command(
         spectra-lib campaign run --budget-minutes 60
 
         spectra-lib campaign run --only 'stage=a1|a2' --quiet
+
+        spectra-lib campaign run --workers 8
     """
     load_plugins(plugin or ())
     failed = run_campaign(
@@ -119,6 +122,7 @@ def run_command(
         _chosen(runs, only),
         budget_minutes=budget_minutes,
         execution=execution,
+        workers=workers,
         quiet=quiet,
         report=typer.echo,
     )

@@ -46,6 +46,10 @@ LONG_EPOCH = 20.0
 """Seconds. A shorter epoch gets no checkpoint of its own while the one before is still being written: on a
 GPU an epoch of the largest network takes less time than its two gigabytes of state."""
 
+STANDSTILL_SHARE = 0.05
+"""Copying the state for a checkpoint, while training stands still, takes no more than this share of the time of
+short epochs; those between two checkpoints are done again after a kill."""
+
 BATCHES_AT_ONCE = 20
 """Number of batches whose outputs are held at once when a split is evaluated."""
 
@@ -138,6 +142,7 @@ class _Trainer:
     sessions: list[dict[str, Any]] = field(default_factory=list)
     kept: list[NDArray] = field(default_factory=list)
     earlier_seconds: float = 0.0
+    next_save: float = 0.0
 
     def __post_init__(self) -> None:
         self.rules = protocol(self.spec.protocol)
@@ -231,13 +236,22 @@ class _Trainer:
 
     def save(self, folder: CheckpointFolder) -> None:
         """Write a checkpoint, in the background if it takes long."""
+        start = time.monotonic()
+        state = backend.get_state(self.variables)
+        self.next_save = time.monotonic() + (time.monotonic() - start) / STANDSTILL_SHARE
         folder.write(
             self.progress.epoch,
             self.book(),
-            backend.get_state(self.variables),
+            state,
             (self.progress.kept_epoch, self.kept),
             patience=CHECKPOINT_SHARE * self.history["seconds"][-1],
         )
+
+    def is_save_due(self, folder: CheckpointFolder) -> bool:
+        """Whether the epoch just trained gets a checkpoint: a long one always."""
+        if self.history["seconds"][-1] >= LONG_EPOCH:
+            return True
+        return not folder.writing and time.monotonic() >= self.next_save
 
     def resume(self, folder: CheckpointFolder) -> None:
         """Go back to the newest checkpoint, if there is a fitting one; else begin."""
@@ -423,7 +437,7 @@ def _train(
                 )
             trainer.run_epoch()
             progress = trainer.progress
-            saved = not folder.writing or trainer.history["seconds"][-1] >= LONG_EPOCH
+            saved = trainer.is_save_due(folder)
             if saved:
                 trainer.save(folder)
             _show(bar, trainer)
