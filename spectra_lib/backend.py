@@ -54,8 +54,8 @@ def seed_everything(seed: int) -> None:
     if backend_name() == "jax":
         import jax
 
-        if jax.default_backend() != "cpu":  # there JAX takes 10 of the 23 bits of float32 products unless told otherwise
-            jax.config.update("jax_default_matmul_precision", "highest")
+        if jax.default_backend() != "cpu":  # GPUs multiply with 10 of float32's 23 bits unless told otherwise
+            jax.config.update("jax_default_matmul_precision", "highest")  # type: ignore[no-untyped-call]
     elif backend_name() == "tensorflow":
         import tensorflow as tf
 
@@ -122,6 +122,12 @@ def feed(batches: keras.utils.PyDataset) -> Any:
 def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
     """Copy the values of variables to NumPy arrays."""
     return [np.array(variable.numpy()) for variable in variables]
+
+
+def each_state(variables: Sequence[keras.Variable]) -> Iterator[NDArray]:
+    """Give the values of variables one by one, so that no more than one is copied at a time."""
+    for variable in variables:
+        yield np.asarray(variable.numpy())
 
 
 def set_state(variables: Sequence[keras.Variable], values: Sequence[NDArray]) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 
 from spectra_lib.errors import BudgetError, SpectraError, UnknownNameError
 from spectra_lib.harder_datasets import HARDER, TRAINING_SIZES, with_training_size
+from spectra_lib.machine import processor_name
 from spectra_lib.peaknet_variants import GRID, HARDLY_TRAINED, VARIANTS
 from spectra_lib.plugins import load_plugins, loaded_plugins
 from spectra_lib.records import RunRecords, RunStore, load_records
@@ -304,13 +305,16 @@ class CostModel:
     records : RunRecords
         Records of all devices; epochs are taken from all, times from `device` alone.
     device : str, optional
-        Device as in the records' sessions; if absent, the one of the newest session.
+        Device as in the records' sessions; if absent, this machine's processor, or the device of the newest
+        session where no run was done on that.
     """
 
     def __init__(self, records: RunRecords, device: str | None = None) -> None:
         sessions = [record.sessions[-1] for record in records]
         if device is None and sessions:
-            device = max(sessions, key=lambda session: session.started).device
+            newest = max(sessions, key=lambda session: session.started).device
+            own = processor_name()
+            device = own if any(session.device == own for session in sessions) else newest
         self._epochs: dict[tuple[str, str], list[int]] = {}
         self._times: dict[tuple[str, str, float], list[float]] = {}
         rates: dict[str, list[float]] = {}

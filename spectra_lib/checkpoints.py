@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run; writing happens in the background, one file at a time.
+    """The checkpoints of one run; written at once or in the background, one file at a time.
 
     Parameters
     ----------
@@ -67,7 +67,9 @@ class CheckpointFolder:
         kept: tuple[int, Sequence[NDArray]],
         patience: float = 0.0,
     ) -> None:
-        """Write the state after `epoch` epochs; waits for the write before, and raises its error.
+        """Write the state after `epoch` epochs in the background.
+
+        Waits for the write before, and raises its error.
 
         Parameters
         ----------
@@ -92,6 +94,21 @@ class CheckpointFolder:
         self._pending = self._writer.submit(self._write, epoch, book, list(state), kept[0], list(kept[1]))
         wait([self._pending], timeout=patience)
 
+    def write_now(
+        self, epoch: int, book: dict[str, Any], state: Iterable[NDArray], kept: tuple[int, Sequence[NDArray]]
+    ) -> None:
+        """Write the state after `epoch` epochs and wait for the end.
+
+        Variables are asked for one by one, so that there is never a second copy of them all.
+
+        Raises
+        ------
+        StoreError
+            If this write or the one before it failed.
+        """
+        self.wait()
+        self._write(epoch, book, state, *kept)
+
     @property
     def writing(self) -> bool:
         """Whether a write is still going on."""
@@ -104,7 +121,7 @@ class CheckpointFolder:
             pending.result()
 
     def _write(
-        self, epoch: int, book: dict[str, Any], state: list[NDArray], kept_epoch: int, kept: list[NDArray]
+        self, epoch: int, book: dict[str, Any], state: Iterable[NDArray], kept_epoch: int, kept: Sequence[NDArray]
     ) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -160,13 +177,20 @@ class CheckpointFolder:
             self._writer.shutdown()
 
 
-def _write_arrays(path: Path, arrays: list[NDArray], book: dict[str, Any]) -> None:
+def _write_arrays(path: Path, arrays: Iterable[NDArray], book: dict[str, Any]) -> None:
+    # As np.savez does, which would hold all arrays at once.
     partial = path.with_suffix(".partial")
-    named = {f"{index:04d}": array for index, array in enumerate(arrays)}
-    with partial.open("wb") as stream:
-        text = json.dumps(book | {"n_arrays": len(arrays)})
-        np.savez(stream, book=np.array(text), **named)  # type: ignore[arg-type]
+    with zipfile.ZipFile(partial, "w", allowZip64=True) as archive:
+        count = 0
+        for count, array in enumerate(arrays, start=1):
+            _add_array(archive, f"{count - 1:04d}", array)
+        _add_array(archive, "book", np.array(json.dumps(book | {"n_arrays": count})))
     partial.replace(path)
+
+
+def _add_array(archive: zipfile.ZipFile, name: str, array: NDArray) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+        np.lib.format.write_array(stream, array, allow_pickle=False)
 
 
 def _read_arrays(path: Path) -> tuple[list[NDArray], dict[str, Any]]:

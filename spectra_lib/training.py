@@ -38,15 +38,15 @@ from spectra_lib.records import History, Metrics, NetworkNote, Predictions, RunR
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
 
-CHECKPOINT_SHARE = 0.03
-"""Training waits for a checkpoint for this share of an epoch's time, which saves memory; a longer write goes
-on beside the next epoch."""
-
 LONG_EPOCH = 20.0
-"""Seconds. A shorter epoch gets no checkpoint of its own while the one before is still being written: on a
-GPU an epoch of the largest network takes less time than its two gigabytes of state."""
+"""Seconds. Such an epoch always gets a checkpoint, and training waits for it. After a shorter one the state is
+copied and written beside the next epochs, and there is none while the one before is still being written: on a GPU
+an epoch of the largest network takes less time than its two gigabytes of state."""
 
-STANDSTILL_SHARE = 0.05
+CHECKPOINT_SHARE = 0.03
+"""Share of a short epoch's time for which training waits for the write, since most end within it."""
+
+STANDSTILL_SHARE = 0.1
 """Copying the state for a checkpoint, while training stands still, takes no more than this share of the time of
 short epochs; those between two checkpoints are done again after a kill."""
 
@@ -235,17 +235,16 @@ class _Trainer:
         }
 
     def save(self, folder: CheckpointFolder) -> None:
-        """Write a checkpoint, in the background if it takes long."""
+        """Write a checkpoint: after a long epoch at once, which takes less memory, else in the background."""
+        epoch, kept = self.progress.epoch, (self.progress.kept_epoch, self.kept)
+        if self.history["seconds"][-1] >= LONG_EPOCH:
+            folder.write_now(epoch, self.book(), backend.each_state(self.variables), kept)
+            return
         start = time.monotonic()
         state = backend.get_state(self.variables)
-        self.next_save = time.monotonic() + (time.monotonic() - start) / STANDSTILL_SHARE
-        folder.write(
-            self.progress.epoch,
-            self.book(),
-            state,
-            (self.progress.kept_epoch, self.kept),
-            patience=CHECKPOINT_SHARE * self.history["seconds"][-1],
-        )
+        end = time.monotonic()
+        self.next_save = end + (end - start) / STANDSTILL_SHARE
+        folder.write(epoch, self.book(), state, kept, patience=CHECKPOINT_SHARE * self.history["seconds"][-1])
 
     def is_save_due(self, folder: CheckpointFolder) -> bool:
         """Whether the epoch just trained gets a checkpoint: a long one always."""

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 
 import pytest
 from typer.testing import CliRunner
@@ -171,7 +172,7 @@ def test_a_broken_list_of_runs_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory):
-    """A campaign of three runs, one of which cannot be built, worked through in processes of its own."""
+    """A campaign of three runs, worked through in processes of their own."""
     folder = tmp_path_factory.mktemp("campaign")
     file = folder / "runs.json"
     runs = [
@@ -200,6 +201,36 @@ def test_costs_are_measured_where_runs_were_done(worked):
     known, unknown = costs.estimate(tasks[0].spec), costs.estimate(RunSpec(dataset="challenge", model="cnn6"))
     assert known.measured and known.epochs == 2 and known.seconds > 0
     assert not unknown.measured and unknown.seconds > known.seconds
+
+
+def test_costs_are_those_of_this_machine_where_it_has_done_runs(worked):
+    store, *_ = worked
+    here = load_records(store.path)
+    (record, *_) = here
+    elsewhere = record.model_copy(
+        update={
+            "sessions": (record.sessions[0].model_copy(update={"device": "GPU", "started": "2999-01-01T00:00:00"}),),
+            "history": record.history.model_copy(update={"seconds": (1e6, 1e6)}),
+        }
+    )
+    both = CostModel(RunRecords((*here, elsewhere)))
+    assert both.estimate(record.spec) == CostModel(here).estimate(record.spec)
+    assert CostModel(RunRecords((elsewhere,))).estimate(record.spec).seconds == 2e6
+
+
+def test_workers_do_runs_at_the_same_time_and_each_once(tmp_path, monkeypatch):
+    together = threading.Barrier(2, timeout=20)
+    done = []
+
+    def run(spec, *_):
+        together.wait()  # breaks if the other run is not under way
+        done.append(spec.run_id)
+        return "failed: on purpose"
+
+    monkeypatch.setattr("spectra_lib.campaign._in_own_process", run)
+    tasks = campaign()[:4]
+    assert run_campaign(RunStore(tmp_path), tasks, workers=2, report=lambda line: None) == 4
+    assert sorted(done) == sorted(task.spec.run_id for task in tasks)
 
 
 def test_no_time_starts_nothing(tmp_path):

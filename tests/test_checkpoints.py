@@ -1,6 +1,7 @@
 """Checkpoints: pairs of files that belong together, and what happens to damaged ones."""
 
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +178,20 @@ def test_remove_leaves_nothing(folder):
     folder.write(1, {}, arrays(1), (0, arrays(0)))
     folder.remove()
     assert not folder.path.exists()
+
+
+def test_writing_at_once_holds_one_variable_at_a_time(folder):
+    alive: list[weakref.ref] = []
+
+    def one_by_one():
+        for array in arrays(3):
+            alive[:] = [reference for reference in alive if reference() is not None]
+            assert len(alive) <= 1  # the one that the loop has just let go of
+            alive.append(weakref.ref(array := array.copy()))
+            yield array
+
+    folder.write_now(1, {"digest": "abc"}, one_by_one(), (0, arrays(0)))
+    assert not folder.writing
+    checkpoint, damaged = folder.read()
+    assert same(checkpoint.state, arrays(3)) and damaged == []
+    assert checkpoint.book["digest"] == "abc"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectra_lib import backend, checkpoints
+from spectra_lib import backend, checkpoints, training
 from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import BudgetError, SpectraError, StoreError
 from spectra_lib.records import BusyError, RunStore
@@ -41,6 +41,7 @@ def train_in_own_process(store: Path, before: str = "", backend: str = "tensorfl
         "def die(*_):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "on_epoch = None\n"
+        "training.STANDSTILL_SHARE = 1  # each epoch gets its checkpoint, however busy the machine\n"
         f"{before}\n"
         "training.train(RunSpec(**json.loads(sys.argv[1])), sys.argv[2], quiet=True, on_epoch=on_epoch)\n"
     )
@@ -117,10 +118,12 @@ def test_killed_and_started_again_it_ends_in_the_same_record(moment, epochs_left
     assert not RunStore(tmp_path).work_path(SPEC).exists()
 
 
-def test_a_deadline_stops_between_epochs_and_the_run_goes_on_later(undisturbed, tmp_path):
+def test_a_deadline_stops_between_epochs_and_the_run_goes_on_later(undisturbed, tmp_path, monkeypatch):
     with pytest.raises(BudgetError, match="start it again"):
         train(SPEC, tmp_path, deadline=time.monotonic() - 1, quiet=True)
     ends: list[float] = []
+
+    monkeypatch.setattr(training, "STANDSTILL_SHARE", 1)
 
     def stop_after_two(progress):
         if progress.epoch == 2:
@@ -130,6 +133,36 @@ def test_a_deadline_stops_between_epochs_and_the_run_goes_on_later(undisturbed, 
         train(SPEC, tmp_path, quiet=True, on_epoch=stop_after_two)
     record = train(SPEC, tmp_path, quiet=True, on_epoch=lambda progress: ends.append(progress.epoch))
     assert ends == [3, 4]
+    assert record.result() == undisturbed.result()
+
+
+def test_a_long_epoch_always_gets_a_checkpoint_and_training_waits_for_it(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LONG_EPOCH", 0.0)
+    monkeypatch.setattr(training, "STANDSTILL_SHARE", 1e-9)
+    work = RunStore(tmp_path).work_path(SPEC)
+    found = []
+
+    def look(progress):
+        found.append([path.name for path in work.glob("state-*.npz")])
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(SPEC, tmp_path, quiet=True, on_epoch=look)
+    assert found == [["state-0001.npz"], ["state-0002.npz"]]
+    assert train(SPEC, tmp_path, quiet=True).result() == undisturbed.result()
+
+
+def test_between_short_epochs_training_stands_still_for_a_small_share_of_the_time(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "STANDSTILL_SHARE", 1e-9)
+    work = RunStore(tmp_path).work_path(SPEC)
+    found = set()
+
+    def look(_):
+        found.update(path.name for path in work.glob("state-*.npz"))
+
+    record = train(SPEC, tmp_path, quiet=True, on_epoch=look)
+    assert found <= {"state-0001.npz"}  # the first one was free
     assert record.result() == undisturbed.result()
 
 
@@ -177,7 +210,7 @@ def test_a_full_disk_ends_with_a_clear_error_and_the_store_is_whole(undisturbed,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.np, "savez", full)
+        patch.setattr(checkpoints.np.lib.format, "write_array", full)
         with pytest.raises(StoreError, match=r"checkpoint of epoch 1 .*No space left on device; free some space"):
             train(SPEC, tmp_path, quiet=True)
     with monkeypatch.context() as patch:
