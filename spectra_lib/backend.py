@@ -42,6 +42,9 @@ EXECUTIONS: dict[str, tuple[Execution, ...]] = {
     "torch": ("eager", "windows"),
 }
 
+ASSIGNED_AT_ONCE = 8_000_000
+"""Bytes of a large variable that are assigned at a time."""
+
 
 def backend_name() -> str:
     """Name of the backend that Keras runs on: tensorflow, jax or torch."""
@@ -121,19 +124,26 @@ def feed(batches: keras.utils.PyDataset) -> Any:
 
 def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
     """Copy the values of variables to NumPy arrays."""
-    return [np.array(variable.numpy()) for variable in variables]
+    return [np.require(variable.numpy(), requirements="O") for variable in variables]
 
 
 def each_state(variables: Sequence[keras.Variable]) -> Iterator[NDArray]:
-    """Give the values of variables one by one, so that no more than one is copied at a time."""
+    """Give the values of variables one by one, copied only where it must be: use each before variables change."""
     for variable in variables:
-        yield np.asarray(variable.numpy())
+        # On a CPU this is the variable's own memory.
+        yield np.asarray(variable.value.read_value() if backend_name() == "tensorflow" else variable.numpy())
 
 
 def set_state(variables: Sequence[keras.Variable], values: Sequence[NDArray]) -> None:
     """Assign values to variables of the same number and shapes."""
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        if backend_name() == "tensorflow" and value.nbytes > ASSIGNED_AT_ONCE and value.shape == variable.shape:
+            # Assigned as a whole, a value would be copied to a tensor first.
+            step = max(1, ASSIGNED_AT_ONCE * len(value) // value.nbytes)
+            for start in range(0, len(value), step):
+                variable.value[start : start + step].assign(value[start : start + step])
+        else:
+            variable.assign(value)
 
 
 def device_name() -> str:

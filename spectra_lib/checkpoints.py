@@ -95,11 +95,12 @@ class CheckpointFolder:
         wait([self._pending], timeout=patience)
 
     def write_now(
-        self, epoch: int, book: dict[str, Any], state: Iterable[NDArray], kept: tuple[int, Sequence[NDArray]]
+        self, epoch: int, book: dict[str, Any], state: Iterable[NDArray], kept: tuple[int, Iterable[NDArray]]
     ) -> None:
         """Write the state after `epoch` epochs and wait for the end.
 
-        Variables are asked for one by one, so that there is never a second copy of them all.
+        Arrays are asked for one by one, so that there is never a second copy of them all; those of the kept epoch
+        only if they have not been written before.
 
         Raises
         ------
@@ -121,11 +122,11 @@ class CheckpointFolder:
             pending.result()
 
     def _write(
-        self, epoch: int, book: dict[str, Any], state: Iterable[NDArray], kept_epoch: int, kept: Sequence[NDArray]
+        self, epoch: int, book: dict[str, Any], state: Iterable[NDArray], kept_epoch: int, kept: Iterable[NDArray]
     ) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            kept_path = self.path / f"kept-{kept_epoch:04d}.npz"
+            kept_path = self._kept_path(kept_epoch)
             if not kept_path.exists():
                 _write_arrays(kept_path, kept, {})
             state_path = self.path / f"state-{epoch:04d}.npz"
@@ -160,6 +161,26 @@ class CheckpointFolder:
                 state_path.replace(aside)
                 damaged.append(f"{state_path} cannot be used ({error}); set aside as {aside.name}")
         return None, damaged
+
+    def read_kept(self, epoch: int) -> list[NDArray]:
+        """Read the weights of the kept epoch.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be read.
+        """
+        self.wait()
+        path = self._kept_path(epoch)
+        try:
+            return _read_arrays(path)[0]
+        except DAMAGE as error:
+            raise StoreError(
+                f"the weights kept in {path} cannot be read ({error}); start the same command again, it repeats the run"
+            ) from error
+
+    def _kept_path(self, epoch: int) -> Path:
+        return self.path / f"kept-{epoch:04d}.npz"
 
     def remove(self) -> None:
         """Delete the run's checkpoints."""

@@ -50,7 +50,7 @@ STANDSTILL_SHARE = 0.1
 """Copying the state for a checkpoint, while training stands still, takes no more than this share of the time of
 short epochs; those between two checkpoints are done again after a kill."""
 
-BATCHES_AT_ONCE = 20
+BATCHES_AT_ONCE = 8
 """Number of batches whose outputs are held at once when a split is evaluated."""
 
 WORTHWHILE_SAVING = 2.0
@@ -140,7 +140,7 @@ class _Trainer:
     probes: Mapping[str, Split] = field(default_factory=dict)
     history: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in History.model_fields})
     sessions: list[dict[str, Any]] = field(default_factory=list)
-    kept: list[NDArray] = field(default_factory=list)
+    kept: list[NDArray] = field(default_factory=list)  # empty if they are only in the checkpoint
     earlier_seconds: float = 0.0
     next_save: float = 0.0
 
@@ -195,10 +195,17 @@ class _Trainer:
         ):
             self.history[name].append(value)
         self.progress = self.progress.after_epoch(self.rules, validation.loss, validation.accuracy)
-        if self.progress.kept_epoch == epoch:
-            self.kept = backend.get_state(self.model.weights)
         self.trained.optimizer.learning_rate = self.progress.learning_rate
         self.history["seconds"].append(time.monotonic() - start)
+        if self.progress.kept_epoch == epoch:
+            self.kept.clear()  # there are never two copies, and none where `save` is about to write the weights
+            if not self.is_long_epoch:
+                self.kept = backend.get_state(self.model.weights)
+
+    @property
+    def is_long_epoch(self) -> bool:
+        """Whether the epoch just trained was a long one."""
+        return bool(self.history["seconds"][-1] >= LONG_EPOCH)
 
     def evaluate(self, split: Split, keep_probabilities: bool = False) -> _Evaluation:
         """Classify a split, dropout off."""
@@ -236,19 +243,21 @@ class _Trainer:
 
     def save(self, folder: CheckpointFolder) -> None:
         """Write a checkpoint: after a long epoch at once, which takes less memory, else in the background."""
-        epoch, kept = self.progress.epoch, (self.progress.kept_epoch, self.kept)
-        if self.history["seconds"][-1] >= LONG_EPOCH:
-            folder.write_now(epoch, self.book(), backend.each_state(self.variables), kept)
+        epoch, kept_epoch = self.progress.epoch, self.progress.kept_epoch
+        if self.is_long_epoch:
+            kept = backend.each_state(self.model.weights) if kept_epoch == epoch - 1 else self.kept
+            folder.write_now(epoch, self.book(), backend.each_state(self.variables), (kept_epoch, kept))
             return
         start = time.monotonic()
         state = backend.get_state(self.variables)
         end = time.monotonic()
         self.next_save = end + (end - start) / STANDSTILL_SHARE
-        folder.write(epoch, self.book(), state, kept, patience=CHECKPOINT_SHARE * self.history["seconds"][-1])
+        patience = CHECKPOINT_SHARE * self.history["seconds"][-1]
+        folder.write(epoch, self.book(), state, (kept_epoch, self.kept), patience)
 
     def is_save_due(self, folder: CheckpointFolder) -> bool:
         """Whether the epoch just trained gets a checkpoint: a long one always."""
-        if self.history["seconds"][-1] >= LONG_EPOCH:
+        if self.is_long_epoch:
             return True
         return not folder.writing and time.monotonic() >= self.next_save
 
@@ -295,10 +304,13 @@ class _Trainer:
             commit=backend.commit(),
         ).model_dump()
 
-    def record(self, seconds: float, network: NetworkNote | None) -> RunRecord:
+    def record(self, folder: CheckpointFolder, seconds: float, network: NetworkNote | None) -> RunRecord:
         """Evaluate the kept weights anew and put everything into a record."""
         start = time.monotonic()
-        backend.set_state(self.model.weights, self.kept)
+        kept_weights = self.kept or folder.read_kept(self.progress.kept_epoch)
+        backend.set_state(self.model.weights, kept_weights)
+        weights_sha256 = _hash(kept_weights)
+        kept_weights.clear()  # the network has them now
         metrics, predictions = {}, {}
         for name in ("train", "validation", "test"):
             split = self.dataset.split(name)
@@ -325,7 +337,7 @@ class _Trainer:
             ended="early_stopping" if self.progress.stopped else "max_epochs",
             reevaluation_gap=_finite(gap),
             probes=probes,
-            weights_sha256=_hash(self.kept),
+            weights_sha256=weights_sha256,
             wall_seconds=seconds + time.monotonic() - start,
             peak_memory_bytes=backend.peak_memory(),
             network=network,
@@ -445,7 +457,7 @@ def _train(
     if not saved:
         trainer.save(folder)
     folder.wait()
-    return trainer.record(trainer.earlier_seconds + time.monotonic() - start, network)
+    return trainer.record(folder, trainer.earlier_seconds + time.monotonic() - start, network)
 
 
 def note_network(spec: RunSpec) -> NetworkNote | None:
@@ -508,5 +520,5 @@ def _hash(arrays: Sequence[NDArray]) -> str:
     state = hashlib.sha256()
     for array in arrays:
         state.update(f"{array.dtype.str}{array.shape}".encode())
-        state.update(np.ascontiguousarray(array).tobytes())
+        state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return state.hexdigest()

@@ -195,3 +195,22 @@ def test_writing_at_once_holds_one_variable_at_a_time(folder):
     checkpoint, damaged = folder.read()
     assert same(checkpoint.state, arrays(3)) and damaged == []
     assert checkpoint.book["digest"] == "abc"
+
+
+def test_kept_weights_can_be_read_alone_and_damaged_ones_are_named(folder):
+    folder.write_now(4, {}, arrays(4), (2, arrays(2)))
+    assert same(folder.read_kept(2), arrays(2))
+    (folder.path / "kept-0002.npz").write_bytes(b"half")
+    with pytest.raises(StoreError, match=r"kept-0002\.npz cannot be read .* start the same command again"):
+        folder.read_kept(2)
+
+
+def test_kept_weights_on_disk_are_not_asked_for_again(folder):
+    def none_left():
+        raise AssertionError("asked for")
+        yield
+
+    folder.write_now(1, {}, arrays(1), (0, arrays(0)))
+    folder.write_now(2, {}, arrays(2), (0, none_left()))
+    checkpoint, _ = folder.read()
+    assert same(checkpoint.state, arrays(2)) and same(checkpoint.kept, arrays(0))

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -358,3 +359,13 @@ def test_the_reported_progress_goes_to_a_log_file_as_lines(tmp_path):
         check=True,
     )
     assert "2/2 epochs" in done.stderr and "val_loss" in done.stderr and "\r" not in done.stderr
+
+
+def test_large_values_are_assigned_whole(monkeypatch):
+    monkeypatch.setattr(backend, "ASSIGNED_AT_ONCE", 100)
+    values = [np.arange(77, dtype=np.float32).reshape(11, 7), np.arange(3, dtype=np.float32), np.float32(5)]
+    variables = [keras.Variable(np.zeros_like(value)) for value in values]
+    backend.set_state(variables, values)
+    assert all(np.array_equal(a, b) for a, b in zip(backend.get_state(variables), values, strict=True))
+    with pytest.raises(ValueError, match="shape"):
+        backend.set_state(variables[:1], [values[0].T])
