@@ -121,7 +121,9 @@ def _stopping(_: Evidence, __: RunRecords) -> Difference:
 
 
 def _kept(evidence: Evidence, records: RunRecords) -> Difference:
-    chosen = [(r, *kept_by_either(r)) for r in records.select(protocol="paper") if _is_ours(evidence, r)]
+    chosen = [
+        (r, *kept_by_either(r)) for r in records.select(protocol="paper", precision="float32") if _is_ours(evidence, r)
+    ]
     topic, text = "Weights that are kept", "those of the highest validation accuracy"
     found = "those of the lowest validation loss"
     if not chosen:
@@ -247,7 +249,7 @@ def _without_changes(general: Dataset) -> str:
 def _batch_normalisation(evidence: Evidence, records: RunRecords) -> Difference:
     steps = math.ceil(len(evidence.challenge.train) / BATCH_SIZE)
     epochs = math.log(0.01) / (steps * math.log(BN_MOMENTUM))
-    runs = records.select(model="resnet", options={})
+    runs = records.select(model="resnet", options={}, protocol="paper", precision="float32")
     stuck = [r for r in runs if r.spec.dataset_spec == evidence.challenge.spec]
     note = (
         f" {sum(r.kept_epoch == 0 for r in stuck)} of our {_runs(len(stuck))} of Resnet kept the first epoch."
@@ -277,7 +279,11 @@ def _pools(_: Evidence, __: RunRecords) -> Difference:
 
 def _resnet(_: Evidence, records: RunRecords) -> Difference:
     dropout = network("resnet").dropout
-    without = [r for r in records.select(model="resnet") if r.spec.options.get("dropout") == 0.0]
+    without = [
+        r
+        for r in records.select(model="resnet", protocol="paper", precision="float32")
+        if r.spec.options.get("dropout") == 0.0
+    ]
     effect = (
         f"{_runs(len(without))} without dropout: {100 * np.mean([r.test.accuracy for r in without]):.1f} % of test "
         "spectra right."
@@ -359,7 +365,10 @@ def _single_change_effect(evidence: Evidence, records: RunRecords, word: str) ->
     for change in SINGLE_CHANGES:
         if word not in change.text:
             continue
-        before, after = (own.select(**variant.fields(), protocol="paper") for variant in (change.before, change.after))
+        before, after = (
+            own.select(**variant.fields(), protocol="paper", precision="float32")
+            for variant in (change.before, change.after)
+        )
         gains = pair_by_seed(after, before, _percent_right)
         if gains:
             parts.append(f"{change.base}, {change.part.value} {change.text}: {_mean_gain(gains)}")

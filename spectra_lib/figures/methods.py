@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from spectra_lib.dataset import Dataset
 from spectra_lib.figures import style
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE
+from spectra_lib.paired_comparison import unpaired_effect
 from spectra_lib.protocol import Progress, Protocol
-from spectra_lib.records import RunRecord
+from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.reproducibility import loss_differences, tampered
 from spectra_lib.step_times import StepTime, StepTimes
 from spectra_lib.training import automatic_execution
@@ -37,6 +38,8 @@ PACKAGES = {
     "jupyter-book": "the book",
 }
 """Packages that results or pages depend on, and what for."""
+
+HALF = "mixed_bfloat16"
 
 
 def scientific(value: float, digits: int = 1) -> str:
@@ -214,6 +217,33 @@ def sum_of_steps(times: StepTimes, models: Sequence[str], backend: str = "tensor
         if one is not None and other is not None and one.seconds is not None and other.seconds is not None:
             n_models, plain, chosen = n_models + 1, plain + one.seconds, chosen + other.seconds
     return n_models, plain, chosen
+
+
+def precision_rows(records: RunRecords) -> pd.DataFrame:
+    """Give one row for each network of the challenging set that was trained in both number formats.
+
+    Runs count as two groups, not as pairs: on different backends the same seed gives other initial weights.
+
+    Examples
+    --------
+    >>> precision_rows(RunRecords(())).empty
+    True
+    """
+    runs = records.select(dataset="challenge", protocol="paper", options={})
+    rows = []
+    for half in dict.fromkeys((r.spec.model, r.spec.hidden_activation) for r in runs.select(precision=HALF)):
+        same = runs.select(model=half[0], hidden_activation=half[1])
+        groups = [same.select(precision=precision) for precision in ("float32", HALF)]
+        # Only seeds that both have, so that neither is better known than the other.
+        seeds = set.intersection(*({run.spec.seed for run in group} for group in groups))
+        if not seeds:
+            continue
+        right = [[run.test.n - run.test.errors for run in group if run.spec.seed in seeds] for group in groups]
+        points = [[100 * count / groups[0][0].test.n for count in counts] for counts in right]
+        effect = unpaired_effect(*points)
+        cells = [", ".join(map(str, counts)) for counts in right]
+        rows.append((f"{style.look(half[0]).label}, {half[1] or 'none'}", *cells, effect.text, effect.p_text))
+    return pd.DataFrame(rows, columns=["Network, activation", "float32", "bfloat16", "Change (points)", "p"])
 
 
 def _step_cell(row: StepTime | None, fastest: bool) -> str:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from spectra_lib.campaign import Planned, State
 from spectra_lib.figures.style import BLUE, PALE
-from spectra_lib.records import RunRecords
+from spectra_lib.records import RunRecord, RunRecords
 
 COLUMNS = ("Run", "Epochs", "Kept", "Minutes", "Sessions", "Device", "Backend", "Execution", "Versions", "Commit")
 
@@ -36,6 +36,26 @@ def run_rows(records: RunRecords) -> pd.DataFrame:
             )
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def machine_rows(records: RunRecords) -> pd.DataFrame:
+    """One row for each device and backend: how many runs, networks, epochs, spectra trained on, and hours.
+
+    Hours of runs that shared a device are counted for each of them.
+    """
+    found: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        found.setdefault((record.sessions[-1].device, record.sessions[-1].backend), []).append(record)
+    rows = []
+    for (device, backend), runs in sorted(found.items(), key=lambda item: -len(item[1])):
+        epochs = sum(len(run.history) for run in runs)
+        work = sum(run.spec.dataset_spec.n_classes * run.spec.dataset_spec.n_train * len(run.history) for run in runs)
+        hours = sum(run.wall_seconds for run in runs) / 3600
+        networks = len({run.spec.model for run in runs})
+        rows.append((device, backend, len(runs), networks, f"{epochs:,}", f"{work / 1e6:.1f}", f"{hours:.1f}"))
+    return pd.DataFrame(
+        rows, columns=["Device", "Backend", "Runs", "Networks", "Epochs", "Spectra (millions)", "Sum of hours"]
+    )
 
 
 def check_rows(records: RunRecords) -> pd.DataFrame:
