@@ -369,3 +369,15 @@ def test_large_values_are_assigned_whole(monkeypatch):
     assert all(np.array_equal(a, b) for a, b in zip(backend.get_state(variables), values, strict=True))
     with pytest.raises(ValueError, match="shape"):
         backend.set_state(variables[:1], [values[0].T])
+
+
+def test_tensorflow_does_not_bring_jax_along_but_jax_can_be_had():
+    script = "import sys, spectra_lib.training; print('jax' in sys.modules); import jax; print(jax.numpy.ones(2).sum())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["False", "2.0"]
