@@ -9,6 +9,8 @@ from spectra_lib import differences, replay, reproducibility
 from spectra_lib.claims.evidence import gather_evidence
 from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import SpectraError
+from spectra_lib.figures import methods as figures
+from spectra_lib.figures import provenance
 from spectra_lib.protocol import protocol
 from spectra_lib.published import published_validation_loss
 from spectra_lib.records import RunRecords, load_records
@@ -126,3 +128,22 @@ def test_with_records_effects_are_computed(evidence):
         found["Modified networks (Table 2)"].effect
     )
     assert found["Weights that are kept"].measured and found["Training accuracy"].measured
+
+
+def test_number_formats_are_compared_over_the_seeds_that_both_have():
+    records = load_records(RESULTS)
+    table = figures.precision_rows(records).set_index("Network, activation")
+    half = records.select(dataset="challenge", model="cnn2", hidden_activation="relu", precision="mixed_bfloat16")
+    right = ", ".join(str(run.test.n - run.test.errors) for run in half)
+    assert table.loc["CNN2, ReLU", "bfloat16"] == right
+    assert len(table.loc["CNN2, ReLU", "float32"].split(", ")) == len(half)
+    single = figures.precision_rows(records.select(precision="float32"))
+    assert single.empty
+
+
+def test_every_run_is_counted_on_one_machine():
+    records = load_records(RESULTS)
+    machines = provenance.machine_rows(records)
+    assert machines.Runs.sum() == len(records)
+    epochs = sum(int(text.replace(",", "")) for text in machines.Epochs)
+    assert epochs == sum(len(record.history) for record in records)

@@ -242,7 +242,8 @@ def precision_rows(records: RunRecords) -> pd.DataFrame:
         points = [[100 * count / groups[0][0].test.n for count in counts] for counts in right]
         effect = unpaired_effect(*points)
         cells = [", ".join(map(str, counts)) for counts in right]
-        rows.append((f"{style.look(half[0]).label}, {half[1] or 'none'}", *cells, effect.text, effect.p_text))
+        activation = {"relu": "ReLU", None: "none"}.get(half[1], half[1])
+        rows.append((f"{style.look(half[0]).label}, {activation}", *cells, effect.text, effect.p_text))
     return pd.DataFrame(rows, columns=["Network, activation", "float32", "bfloat16", "Change (points)", "p"])
 
 
