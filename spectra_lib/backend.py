@@ -51,24 +51,42 @@ def backend_name() -> str:
     return keras.backend.backend()
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy, Keras and the backend, and ask it for deterministic operations on whole float32 numbers."""
-    keras.utils.set_random_seed(seed)
+def computes_on_cpu() -> bool:
+    """Whether the backend computes on the CPU, not on a GPU or another accelerator."""
     if backend_name() == "jax":
         import jax
 
-        if jax.default_backend() != "cpu":  # GPUs multiply with 10 of float32's 23 bits unless told otherwise
-            jax.config.update("jax_default_matmul_precision", "highest")  # type: ignore[no-untyped-call]
-    elif backend_name() == "tensorflow":
+        return jax.default_backend() == "cpu"
+    if backend_name() == "tensorflow":
         import tensorflow as tf
 
-        if tf.config.list_physical_devices("GPU"):  # the CPU kernels are deterministic as they are
-            tf.config.experimental.enable_op_determinism()
-            tf.config.experimental.enable_tensor_float_32_execution(False)
-    elif backend_name() == "torch":
+        return not tf.config.list_physical_devices("GPU")
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy, Keras and the backend, and ask it for deterministic operations on whole float32 numbers."""
+    keras.utils.set_random_seed(seed)
+    if backend_name() == "torch":
         import torch
 
         torch.use_deterministic_algorithms(True)
+    if computes_on_cpu():  # deterministic as it is, and with all digits
+        return
+    # GPUs multiply with 10 of float32's 23 bits unless told otherwise.
+    if backend_name() == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")  # type: ignore[no-untyped-call]
+    elif backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    else:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 
 
 def check_execution(requested: str) -> Execution | None:
@@ -148,21 +166,20 @@ def set_state(variables: Sequence[keras.Variable], values: Sequence[NDArray]) ->
 
 def device_name() -> str:
     """Name the device that the backend computes on."""
+    if computes_on_cpu():
+        return processor_name()
     if backend_name() == "jax":
         import jax
 
-        device = jax.devices()[0]
-        return device.device_kind if device.platform != "cpu" else processor_name()
+        return jax.devices()[0].device_kind
     if backend_name() == "tensorflow":
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-        if not gpus:
-            return processor_name()
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+        gpu, *_ = tf.config.list_physical_devices("GPU")
+        return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
     import torch
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
+    return torch.cuda.get_device_name()
 
 
 def versions() -> dict[str, str]:

@@ -152,14 +152,18 @@ class CheckpointFolder:
         """
         damaged: list[str] = []
         for state_path in sorted(self.path.glob("state-*.npz"), reverse=True):
+            read = [state_path]
             try:
                 state, book = _read_arrays(state_path)
-                kept, _ = _read_arrays(self.path / book["kept_file"])
+                read.append(self.path / book["kept_file"])
+                kept, _ = _read_arrays(read[-1])
                 return Checkpoint(book, state, kept), damaged
             except DAMAGE as error:
-                aside = state_path.with_suffix(".damaged")
-                state_path.replace(aside)
-                damaged.append(f"{state_path} cannot be used ({error}); set aside as {aside.name}")
+                # Damaged kept weights, too: the run writes them again only where there are none.
+                for path in filter(Path.exists, read):
+                    path.replace(path.with_suffix(".damaged"))
+                aside = state_path.with_suffix(".damaged").name
+                damaged.append(f"{state_path} cannot be used ({read[-1].name}: {error}); set aside as {aside}")
         return None, damaged
 
     def read_kept(self, epoch: int) -> list[NDArray]:

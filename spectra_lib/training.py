@@ -47,8 +47,8 @@ CHECKPOINT_SHARE = 0.03
 """Share of a short epoch's time for which training waits for the write, since most end within it."""
 
 STANDSTILL_SHARE = 0.1
-"""Copying the state for a checkpoint, while training stands still, takes no more than this share of the time of
-short epochs; those between two checkpoints are done again after a kill."""
+"""On a GPU, from which the state of a large network takes as long to copy as some epochs last, training stands still
+for no more than this share of the time of short epochs. Those since the last checkpoint are done again after a kill."""
 
 BATCHES_AT_ONCE = 8
 """Number of batches whose outputs are held at once when a split is evaluated."""
@@ -259,7 +259,7 @@ class _Trainer:
         """Whether the epoch just trained gets a checkpoint: a long one always."""
         if self.is_long_epoch:
             return True
-        return not folder.writing and time.monotonic() >= self.next_save
+        return not folder.writing and (backend.computes_on_cpu() or time.monotonic() >= self.next_save)
 
     def resume(self, folder: CheckpointFolder) -> None:
         """Go back to the newest checkpoint, if there is a fitting one; else begin."""

@@ -205,6 +205,16 @@ def test_kept_weights_can_be_read_alone_and_damaged_ones_are_named(folder):
         folder.read_kept(2)
 
 
+def test_damaged_kept_weights_are_written_again(folder):
+    folder.write_now(1, {}, arrays(1), (0, arrays(0)))
+    (folder.path / "kept-0000.npz").write_bytes(b"half")
+    checkpoint, (message,) = folder.read()
+    assert checkpoint is None and "kept-0000.npz" in message
+    folder.write_now(1, {}, arrays(1), (0, arrays(0)))
+    checkpoint, damaged = folder.read()
+    assert same(checkpoint.kept, arrays(0)) and damaged == []
+
+
 def test_kept_weights_on_disk_are_not_asked_for_again(folder):
     def none_left():
         raise AssertionError("asked for")
