@@ -47,8 +47,8 @@ def make_leaderboard(dataset: Dataset, records: RunRecords, results: Iterable[Ba
         Columns: ``kind`` (see `OBSERVER` and so on), ``model``, ``activation`` of hidden layers, ``variant`` (options,
         protocol and precision where they are not the usual ones), ``runs``; ``test_errors`` (mean), ``fewest``
         and ``most`` of one run, ``test_n``; ``validation_errors`` (mean), ``validation_n``; ``parameters``,
-        ``multiply_adds`` of one spectrum; ``seconds`` to train or fit (median), ``device``. What is not known
-        is missing.
+        ``multiply_adds`` of one spectrum; ``device`` on which most of the runs were made, ``seconds`` to train or fit
+        there (median). What is not known is missing.
 
     Examples
     --------
@@ -99,8 +99,6 @@ def _network_rows(records: Iterable[RunRecord], costs: _Costs) -> list[dict[str,
             "test_n": group[0].test.n,
             "validation_errors": statistics.mean(record.validation.errors for record in group),
             "validation_n": group[0].validation.n,
-            "seconds": statistics.median(record.wall_seconds for record in group),
-            "device": group[0].sessions[-1].device,
         }
         note = group[0].network
         known = (
@@ -108,8 +106,21 @@ def _network_rows(records: Iterable[RunRecord], costs: _Costs) -> list[dict[str,
             if note is None
             else {"parameters": note.parameters, "multiply_adds": note.multiply_adds}
         )
-        rows.append(row | _spread([record.test.errors for record in group]) | known)
+        rows.append(row | _spread([record.test.errors for record in group]) | known | _time(group))
     return rows
+
+
+def _time(group: Iterable[RunRecord]) -> dict[str, Any]:
+    """Time of the runs on the device that made most of them; runs that moved from one to another do not count."""
+    seconds: dict[str, list[float]] = {}
+    for record in group:
+        devices = {session.device for session in record.sessions}
+        if len(devices) == 1:
+            seconds.setdefault(devices.pop(), []).append(record.wall_seconds)
+    if not seconds:
+        return {}
+    device = min(seconds, key=lambda name: (-len(seconds[name]), name))
+    return {"device": device, "seconds": statistics.median(seconds[device])}
 
 
 def _variant(record: RunRecord) -> str:

@@ -67,6 +67,21 @@ def record(dataset: Dataset, errors: int, **fields: object) -> RunRecord:
     return made
 
 
+def test_times_are_those_of_one_device(smoke: Dataset):
+    def on(errors: int, *devices: str) -> RunRecord:
+        made = record(smoke, errors, seed=errors)
+        (session,) = made.sessions
+        sessions = tuple(session.model_copy(update={"device": device}) for device in devices)
+        return made.model_copy(update={"sessions": sessions})
+
+    runs = on(1, "slow"), on(3, "fast"), on(5, "fast"), on(9, "slow", "fast")
+    board = make_leaderboard(smoke, RunRecords(runs))
+    row = board[board.kind == NETWORK].iloc[0]
+    assert (row.runs, row.test_errors, row.device, row.seconds) == (4, 4.5, "fast", 14.0)
+    moved = make_leaderboard(smoke, RunRecords(runs[3:]))
+    assert moved[moved.kind == NETWORK][["device", "seconds"]].isna().all(axis=None)
+
+
 def test_runs_that_differ_in_the_seed_share_a_row(smoke: Dataset):
     runs = [record(smoke, errors, seed=seed) for seed, errors in enumerate((2, 4, 9))]
     runs.append(record(smoke, 1, seed=0, options={"pool_1": [3, 3]}))

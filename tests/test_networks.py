@@ -257,11 +257,11 @@ def test_options_at_their_defaults_are_dropped():
         ("cnn2", {"kernel": 3}, "unknown option of network 'cnn2': 'kernel'; known: hidden_units, dropout"),
         ("vgg", {"kernal": 3}, "Did you mean 'kernel'"),
         ("vgg", {"kernel": "3"}, "kernel must be of type int such as 5, received '3'"),
-        ("vgg", {"kernel": 0}, "kernel must be 1 or more, received 0"),
+        ("vgg", {"kernel": 0}, "kernel must be above 0, received 0"),
         ("vgg", {"dropout": 1.0}, r"dropout must lie in \[0, 1\), received 1.0"),
         ("vgg", {"dropout": "a"}, "dropout must be of type float"),
         ("vgg", {"pool_scale": 0.0}, "pool_scale must be above 0, received 0.0"),
-        ("vgg", {"pool_scale": float("inf")}, "pool_scale must be above 0, received inf"),
+        ("vgg", {"pool_scale": float("inf")}, "pool_scale must be a finite number, received inf"),
         ("inc3", {"pool_scale": 0.5}, "unknown option of network 'inc3': 'pool_scale'"),
         ("vgg", {"n_points": 100, "pool_scale": 4.0}, "the network pools the spectrum to nothing"),
         ("cnn_bn", {"batch_normalization": 1}, "batch_normalization must be of type bool such as True, received 1"),
@@ -301,6 +301,26 @@ def test_an_option_needs_a_default():
 
         @register_model("fresh", reference="", hidden_units=(), hidden_activation=None, dropout=0.0)
         def fresh(x, *, depth):  # noqa: ARG001
+            return x
+
+    assert "fresh" not in list_models()
+
+
+def test_an_option_stands_behind_a_star():
+    with pytest.raises(SpecificationError, match=r"'kernel' has a default and so looks like an option.*behind a \*"):
+
+        @register_model("fresh", reference="")
+        def fresh(x, kernel=15):  # noqa: ARG001
+            return x
+
+    assert "fresh" not in list_models()
+
+
+def test_the_default_of_an_option_says_its_type():
+    with pytest.raises(SpecificationError, match="the default of option 'act' must be a bool, int, .* received None"):
+
+        @register_model("fresh", reference="")
+        def fresh(x, *, act=None):  # noqa: ARG001
             return x
 
     assert "fresh" not in list_models()

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from spectra_lib import plugins
 from spectra_lib.cli import app
 from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import SpectraError
+from spectra_lib.errors import SpecificationError, SpectraError
 from spectra_lib.figures.leaderboard import leaderboard_rows
 from spectra_lib.figures.style import look
 from spectra_lib.leaderboard import make_leaderboard
@@ -74,6 +74,33 @@ def test_records_of_the_packages_own_networks_are_written_as_before():
     spec = RunSpec(dataset="smoke", model="cnn2")
     assert "source" not in spec.model_dump()
     assert "source" not in spec.model_dump_json()
+
+
+def test_options_of_a_network_from_outside_have_ranges_of_their_own(tmp_path: Path):
+    file = tmp_path / "net.py"
+    signature = "def features(x, *, sigma: float = 2.0, skip: int = 0, dropout_2: float = 1.5):"
+    file.write_text(NETWORK.format(name="mine").replace("def features(x):", signature))
+    load_plugin(file)
+    options = {"sigma": 3.0, "skip": 0, "dropout_2": -1.0}
+    assert RunSpec(dataset="smoke", model="mine", options=options).options == {"sigma": 3.0, "dropout_2": -1.0}
+    with pytest.raises(ValueError, match="dropout must lie in"):
+        RunSpec(dataset="smoke", model="mine", options={"dropout": 1.5})
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [("layers.Conv1D(4, 2000)(x)", "ValueError: "), ("(x, x)", "AttributeError: |TypeError: |ValueError: ")],
+)
+def test_a_network_from_outside_that_cannot_be_built(tmp_path: Path, body: str, reason: str):
+    file = tmp_path / "net.py"
+    file.write_text("from keras import layers\n" + NETWORK.format(name="mine").replace("x[:, ::8]", body))
+    load_plugin(file)
+    with pytest.raises(
+        SpecificationError, match=f"network 'mine' of .*net.py cannot be built for n_points=500.*({reason})"
+    ):
+        registry.build_model("mine", 500, 4)
+    said = run("models", "show", "mine", "--plugin", file, "--points", 500, "--classes", 4, code=2)
+    assert "cannot be built" in said
 
 
 def test_another_source_is_another_run(tmp_path: Path):

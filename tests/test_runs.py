@@ -88,7 +88,7 @@ def test_json_round_trip(dataset, more):
         ({"model": "vgh"}, "unknown network 'vgh'; .*Did you mean 'vgg'"),
         ({"protocol": "text"}, "unknown protocol 'text'; known: paper, code"),
         ({"options": {"kernal": 3}}, "Did you mean 'kernel'"),
-        ({"options": {"kernel": 0}}, "kernel must be 1 or more"),
+        ({"options": {"kernel": 0}}, "kernel must be above 0"),
         ({"seed": -1}, "seed: .*greater than or equal to 0 .received -1"),
         ({"max_epochs": 0}, "max_epochs: .*received 0"),
         ({"learning_rate": float("nan")}, "learning_rate: .*received nan"),

@@ -163,7 +163,6 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
                 "Kind": VARIED if is_varied else KIND_LABELS.get(known["kind"], known["kind"]),
                 "Test errors": errors,
                 "Above ceiling": "–" if best is None else f"{known['test_errors'] - best:.1f}".replace("-", "−"),
-                "Right (%)": f"{100 * (1 - known['test_errors'] / known['test_n']):.2f}",
                 "Validation errors": validation,
                 "Runs": _number(known["runs"], 0),
                 "Weights": _number(known["parameters"], 0),

@@ -24,6 +24,12 @@ HiddenActivation = Literal["linear", "relu"]
 Precision = Literal["float32", "mixed_bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
 
+RATES = frozenset({"dropout", "conv_dropout", "bn_momentum"})
+"""Options that mean a rate, from 0 to below 1, in every network that has them."""
+
+POSITIVE = frozenset({"pool_scale", "kernel", "max_peaks", "peaks_per_class"})
+"""Options that mean a size or a factor, above 0, in every network that has them."""
+
 Features = Callable[..., KerasTensor]
 Head = Callable[..., KerasTensor]
 
@@ -90,21 +96,34 @@ def register_model(
 ) -> Callable[[Features], Features]:
     """Register a function that builds the layers before the fully-connected stack.
 
-    The function takes the input tensor (batch, n_points, 1); its keyword-only arguments, all with
-    defaults, become options. A `head` takes the place of the stack: it gets the features and the number of
+    The function takes the input tensor (batch, n_points, 1); its keyword-only arguments (behind a ``*``) become
+    options. Their defaults, which they must have, are bool, int, float, str or tuples of int, and say of what type
+    values are. A `head` takes the place of the stack: it gets the features and the number of
     classes, and gives the logits (batch, n_classes); its keyword-only arguments become options too.
 
     Raises
     ------
     SpecificationError
-        If the name is taken, or a keyword argument has no default.
+        If the name is taken, or an argument cannot be an option: it has no default, one of another type, or
+        does not stand behind a ``*``.
     """
 
     def decorate(features: Features) -> Features:
         keywords = [*_keywords(features), *(_keywords(head) if head else ())]
+        for parameter in inspect.signature(features).parameters.values():
+            if parameter not in keywords and parameter.default is not parameter.empty:
+                raise SpecificationError(
+                    f"network {name!r}: {parameter.name!r} has a default and so looks like an option; "
+                    "options stand behind a *, as in my_net(x, *, kernel=15)"
+                )
         for parameter in keywords:
             if parameter.default is parameter.empty:
                 raise SpecificationError(f"network {name!r}: option {parameter.name!r} needs a default")
+            if not isinstance(parameter.default, bool | int | float | str | tuple):
+                raise SpecificationError(
+                    f"network {name!r}: the default of option {parameter.name!r} must be a bool, int, float, str "
+                    f"or tuple of int, since it says of what type values are; received {parameter.default!r}"
+                )
         options = {p.name: p.default for p in keywords}
         _add(Network(name, features, reference, doi, hidden_units, hidden_activation, dropout, options, None, head))
         return features
@@ -193,18 +212,17 @@ def _checked_options(entry: Network, options: Mapping[str, Any]) -> dict[str, An
             value = tuple(value)
         elif isinstance(default, float) and type(value) in (int, float):
             value = float(value)
-            if default == 1.0:  # a factor; all others are rates
-                if not 0 < value < math.inf:
-                    raise SpecificationError(f"network {entry.name!r}: {key} must be above 0, received {value!r}")
-            elif not 0 <= value < 1:
-                raise SpecificationError(f"network {entry.name!r}: {key} must lie in [0, 1), received {value!r}")
+            if not math.isfinite(value):
+                raise SpecificationError(f"network {entry.name!r}: {key} must be a finite number, received {value!r}")
         elif type(value) is not type(default):
             raise SpecificationError(
                 f"network {entry.name!r}: {key} must be of type {type(default).__name__} such as {default!r}, "
                 f"received {value!r}"
             )
-        elif type(value) is int and value < 1:
-            raise SpecificationError(f"network {entry.name!r}: {key} must be 1 or more, received {value!r}")
+        if key in RATES and not 0 <= value < 1:
+            raise SpecificationError(f"network {entry.name!r}: {key} must lie in [0, 1), received {value!r}")
+        if key in POSITIVE and value <= 0:
+            raise SpecificationError(f"network {entry.name!r}: {key} must be above 0, received {value!r}")
         checked[key] = value
     return checked
 
@@ -291,6 +309,8 @@ def build_model(
     >>> build_model("vgg", n_points=1000, n_classes=27).output_shape
     (None, 27)
     """
+    from spectra_lib.plugins import plugin_of
+
     entry = network(name)
     activation, changed = resolve_options(name, hidden_activation, options)
     values = entry.defaults | changed
@@ -300,11 +320,19 @@ def build_model(
         inputs = layers.Input((n_points, 1), name="spectrum")
         try:
             features = entry.features(inputs, **{p.name: values.pop(p.name) for p in _keywords(entry.features)})
+            if entry.head is not None:
+                outputs = probabilities(entry.head(features, n_classes, **values))
+            else:
+                units, rate = values["hidden_units"], values["dropout"]
+                outputs = classifier(features, n_classes, units, activation or "linear", rate)
         except SpecificationError as error:
             raise SpecificationError(f"network {name!r} does not fit n_points={n_points}: {error}") from None
-        if entry.head is not None:
-            outputs = probabilities(entry.head(features, n_classes, **values))
-        else:
-            units, rate = values["hidden_units"], values["dropout"]
-            outputs = classifier(features, n_classes, units, activation or "linear", rate)
+        except Exception as error:  # what a network from outside does is not ours to foresee
+            plugin = plugin_of(name)
+            if plugin is None:
+                raise
+            raise SpecificationError(
+                f"network {name!r} of {plugin.file} cannot be built for n_points={n_points}, n_classes={n_classes}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
     return keras.Model(inputs, outputs, name=name)
