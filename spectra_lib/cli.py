@@ -421,6 +421,11 @@ def ceiling_command(
         figures = f"{c.expected_errors:.2f}", f"{100 * c.accuracy:.2f}", f"{100 * c.standard_error:.2f}"
         rows.append((name, c.n_spectra, *figures, c.shared))
     _print_table(("split", "spectra", "errors expected", "accuracy in %", "+- in %", "fit several classes"), rows)
+    if observer.is_bound:
+        typer.echo(
+            f"Spectra of {data.spec.name!r} have noise, a background or other peak shapes, and the ideal observer is "
+            "told their peaks: this is a bound, which nobody who must find them need reach."
+        )
 
 
 app.command("claims")(claims_command)

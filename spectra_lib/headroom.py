@@ -8,12 +8,11 @@ sets, of more classes, fewer or more peaks, or larger variation. What takes long
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from spectra_lib import machine
@@ -403,8 +402,3 @@ def measure_harder(spec: DatasetSpec) -> HarderSet:
     data = make_dataset(spec)
     expected = ideal_observer(data).expected_errors(data.test)
     return HarderSet(spec, measure_ceiling(spec.n_classes, spec), expected, measure_mid_range(data))
-
-
-def as_percent(points: Sequence[LearningPoint]) -> tuple[np.ndarray, np.ndarray]:
-    """Give the numbers of training spectra and the test errors in per cent."""
-    return np.array([p.value for p in points]), np.array([100 * p.test_errors / p.test_n for p in points])

@@ -78,6 +78,18 @@ class IdealObserver:
     law: TrainingLaw
     dataset: Dataset
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether noise or a background hides peaks, so that nobody who sees spectra need come this far.
+
+        Examples
+        --------
+        >>> from spectra_lib.dataset import make_dataset
+        >>> [ideal_observer(make_dataset(name)).is_bound for name in ("laptop", "laptop_noisy")]
+        [False, True]
+        """
+        return self.dataset.spec.realism.fills_spectrum
+
     def evidence(self, split: Split) -> Evidence:
         """List the classes that can have made each spectrum, with their likelihoods."""
         return evidence(self.law, observe(split.peaks))
@@ -120,6 +132,11 @@ class IdealObserver:
             For each point and each unit of the logarithm of a height; comparable between classes unless
             a height is not varied (see `spectra_lib.peak_likelihood`).
 
+        Raises
+        ------
+        SpectraError
+            If there is no such class.
+
         Examples
         --------
         >>> from spectra_lib.dataset import make_dataset
@@ -128,6 +145,8 @@ class IdealObserver:
         >>> (observer.likelihood(seen, 281) > 0).tolist()
         [False, True]
         """
+        if not 0 <= label < self.law.n_classes:
+            raise SpectraError(f"label: expected a class from 0 to {self.law.n_classes - 1}, received {label}")
         found = evidence(self.law, observed)
         own = found.labels == label
         out = np.zeros(len(found))

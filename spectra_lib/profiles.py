@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION, SEEDS
-from spectra_lib.errors import SpectraError, UnknownNameError
+from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
 from spectra_lib.records import RunRecords, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
 
@@ -122,6 +122,34 @@ class Profile:
             return RunRecords(tuple(train(run, project / self.store, quiet=True) for run in runs))
         found = {record.digest: record for record in load_records(project / self.store)}
         return RunRecords(tuple(found[run.digest] for run in runs if run.digest in found))
+
+
+def find_store(folder: str, project: Path) -> Path:
+    """Find a folder of records that the reader of a chapter names, which runs in a folder of its own.
+
+    Parameters
+    ----------
+    folder : str
+        Its path, from where the chapter runs or from the project's folder.
+    project : Path
+        Folder of the project.
+
+    Raises
+    ------
+    StoreError
+        If there is no such folder.
+
+    Examples
+    --------
+    >>> find_store("no_such_folder", Path())
+    Traceback (most recent call last):
+    ...
+    spectra_lib.errors.StoreError: there is no folder 'no_such_folder', neither here nor in ...; give its full path
+    """
+    for place in (Path(folder).expanduser(), project / folder):
+        if place.is_dir():
+            return place
+    raise StoreError(f"there is no folder {folder!r}, neither here nor in {project.resolve()}; give its full path")
 
 
 _PROFILES = {

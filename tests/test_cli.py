@@ -207,6 +207,11 @@ def test_baselines_are_run_once_and_checked(tmp_path):
     assert "unknown baseline 'cosin'" in run("baselines", "run", "cosin", code=2).stderr
 
 
+def test_ceiling_of_noisy_spectra_is_a_bound():
+    assert "this is a bound" in run("ceiling", "laptop_noisy").stdout
+    assert "bound" not in run("ceiling", "laptop").stdout
+
+
 def test_ceiling():
     lines = run("ceiling", "challenge", "--fresh", "2").stdout.splitlines()
     assert lines[0].startswith("split")

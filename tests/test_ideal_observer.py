@@ -137,6 +137,12 @@ def test_posterior_is_calibrated_on_every_kind_of_spectrum(name: str) -> None:
     assert (score**2).mean() == pytest.approx(1, abs=max(0.15, 4 * np.sqrt(2 / len(score))))
 
 
+def test_likelihood_of_a_class_that_does_not_exist() -> None:
+    observer = ideal_observer(make_dataset("smoke"))
+    with pytest.raises(SpectraError, match="label: expected a class from 0 to 3, received 4"):
+        observer.likelihood(observer.dataset.test.peaks, 4)
+
+
 def test_likelihood_of_discrete_law_equals_enumeration() -> None:
     """With heights that do not vary, each observation has a probability, found here by trying all placements."""
     spec = tiny(

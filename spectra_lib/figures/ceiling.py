@@ -11,9 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from spectra_lib.baselines import list_baselines
-from spectra_lib.figures.rows import label_rows
-from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, look
+from spectra_lib.figures.rows import label_rows, method_label
+from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE
 from spectra_lib.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
 from spectra_lib.observer import Ceiling
 
@@ -26,18 +25,6 @@ KINDS = {
     BASELINE: ("classical methods", ORANGE, "s", "full"),
 }
 """Legend, colour, marker and fill of the kinds of methods."""
-
-
-def method_label(model: str, activation: str | None = None) -> str:
-    """Name of a network or a classical method in tables and figures.
-
-    Examples
-    --------
-    >>> method_label("cnn6", "relu"), method_label("peak_matcher"), method_label("my_net", "linear")
-    ('CNN6 (ReLU)', 'Peak matcher', 'my_net (linear)')
-    """
-    text = model.replace("_", " ").capitalize() if model in list_baselines() else look(model).label
-    return f"{text} ({'ReLU' if activation == 'relu' else activation})" if activation else text
 
 
 def draw_likelihoods(

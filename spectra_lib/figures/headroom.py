@@ -11,14 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from spectra_lib.campaign import COMPARED
-from spectra_lib.figures.ceiling import method_label
-from spectra_lib.figures.rows import NONE_YET, label_rows, legend_above, say
+from spectra_lib.figures.rows import NONE_YET, label_rows, legend_above, method_label, say
 from spectra_lib.figures.style import BLUE, INK, ORANGE, look
-from spectra_lib.headroom import CeilingPoint, HarderSet, LearningPoint, as_percent
+from spectra_lib.headroom import CeilingPoint, HarderSet, LearningPoint
 
 
 def draw_ceiling_series(axes: Axes, points: Sequence[CeilingPoint], xlabel: str, usual: float | None = None) -> None:
     """Draw the errors expected of the ideal observer in per cent, with their 95 % intervals.
+
+    Where no spectrum fits several classes, the interval reaches up to what that leaves possible, 3 in all spectra.
 
     Parameters
     ----------
@@ -34,7 +35,8 @@ def draw_ceiling_series(axes: Axes, points: Sequence[CeilingPoint], xlabel: str,
     x = np.array([point.value for point in points])
     y = np.array([100 * (1 - point.accuracy) for point in points])
     error = np.array([196 * point.standard_error for point in points])
-    axes.errorbar(x, y, np.minimum(error, y), color=BLUE, marker="o", capsize=3)
+    none_seen = [0.0 if point.shared else 300 / point.n_spectra for point in points]  # the rule of three
+    axes.errorbar(x, y, (np.minimum(error, y), np.maximum(error, none_seen)), color=BLUE, marker="o", capsize=3)
     for value, height in zip(x, y, strict=True):
         if value == usual:
             axes.plot(value, height, "o", color=INK, markersize=12, fillstyle="none")
@@ -62,11 +64,12 @@ def draw_learning(
     n_test : int
         Test spectra.
     """
-    sizes = {50}
+    sizes: set[float] = {50}
     if points:
-        x, y = as_percent(points)
+        x = [point.value for point in points]
+        y = [100 * point.test_errors / point.test_n for point in points]
         axes.plot(x, y, color=ORANGE, marker="s", label="nearest mid-range, peaks known")
-        sizes |= set(x.tolist())
+        sizes |= set(x)
     for (model, activation), runs in networks.groupby(["model", "hidden_activation"], dropna=False):
         means = (100 * runs.test_errors / runs.test_n).groupby(runs.n_train).mean()
         name = method_label(model, activation if isinstance(activation, str) else None)

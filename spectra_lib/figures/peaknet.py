@@ -11,8 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from spectra_lib.figures.ceiling import method_label
-from spectra_lib.figures.rows import NONE_YET, label_rows, legend_above, run_markers, say
+from spectra_lib.figures.rows import NONE_YET, label_rows, legend_above, method_label, run_markers, say
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PINK
 from spectra_lib.peaknet_variants import DEFAULTS, VARIANTS
 from spectra_lib.single_changes import Variant

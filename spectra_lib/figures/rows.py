@@ -1,4 +1,4 @@
-"""What figures share that draw runs as markers on one line for each network or comparison."""
+"""What figures and tables share that have a row for each network, method or comparison."""
 
 from __future__ import annotations
 
@@ -8,12 +8,30 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE
+from spectra_lib.baselines import list_baselines
+from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, look
 
 GROUPS = ((BLUE, "o"), (ORANGE, "D"), (INK, "s"))
 """Colour and marker of up to three groups of runs."""
 
 NONE_YET = "no run of ours yet"
+
+
+def method_label(model: str, activation: str | None = None) -> str:
+    """Name of a network or a classical method in tables and figures.
+
+    Examples
+    --------
+    >>> method_label("cnn6", "relu"), method_label("my_net", "linear")
+    ('CNN6 (ReLU)', 'my_net (linear)')
+    >>> method_label("mid_range_matcher"), method_label("random_forest_broadened")
+    ('Mid-range matcher', 'Random forest, broadened')
+    """
+    if model in list_baselines():
+        text = model.replace("mid_range", "mid-range").replace("_broadened", ", broadened").replace("_", " ")
+        return text[:1].upper() + text[1:]
+    text = look(model).label
+    return f"{text} ({'ReLU' if activation == 'relu' else activation})" if activation else text
 
 
 def run_markers(color: str, marker: str, size: float, *, ours: bool) -> dict[str, Any]:

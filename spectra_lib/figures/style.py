@@ -84,7 +84,16 @@ NETWORKS = MappingProxyType(
 """The eight published networks in the order of the figures, under the names of the paper."""
 
 
-OTHERS = MappingProxyType({"peaknet": Look("PeakNet", PINK, "*")})
+OTHERS = MappingProxyType(
+    {
+        "peaknet": Look("PeakNet", PINK, "*"),
+        "cnn6_bn": Look("CNN6 BN", ORANGE, "d"),
+        "cnn6_convdo": Look("CNN6 ConvDO", ORANGE, "h"),
+        "cnnbn_mod": Look("CNN BN modified", AMBER, "X"),
+        "vgg_mod": Look("VGG modified", GREEN, "H"),
+        "resnet_mod": Look("Resnet modified", PINK, "p"),
+    }
+)
 """Further networks with a look of their own."""
 
 
