@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from spectra_lib.campaign import PUBLISHED, variant_run
+from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION, variant_run
 from spectra_lib.claims.benchmark import loss_jumps
 from spectra_lib.claims.challenge import ABLATIONS
 from spectra_lib.errors import UnknownNameError
@@ -30,15 +30,44 @@ class Pair:
 
     Attributes
     ----------
-    original, modified : Variant
-        The published network, and the one that the paper made of it.
-    simpler : Variant
-        The one of the two without batch normalisation or convolutional dropout.
+    published : Variant
+        The original as it was published, which is what the paper compares with: CNN BN and VGG with linear hidden
+        layers.
+    modified : Variant
+        The network that the paper made of it.
+    simpler : str
+        Which of the two networks is the one without batch normalisation or convolutional dropout.
     """
 
-    original: Variant
+    published: Variant
     modified: Variant
-    simpler: Variant
+    simpler: str
+
+    @property
+    def original(self) -> Variant:
+        """The original with the activation of the modified network, as far as it has hidden layers.
+
+        Against it a pair compares everything that was modified but the activation.
+        """
+        return _with_relu(self.published.model)
+
+    def ordered(self, original: Variant) -> tuple[Variant, Variant]:
+        """Give an original and the modified network, the simpler one last."""
+        both = original, self.modified
+        return both if self.simpler == self.modified.model else both[::-1]
+
+
+def changes_several(pair: Pair, original: Variant | None = None) -> bool:
+    """Tell whether a pair differs in more than one option, by default from the original as published.
+
+    Examples
+    --------
+    >>> [changes_several(pair) for pair in table_2()]
+    [False, True, True, True, True]
+    >>> [changes_several(pair, pair.original) for pair in table_2()]
+    [False, True, False, True, True]
+    """
+    return len(differences(original or pair.published, pair.modified)) > 1
 
 
 @dataclass(frozen=True)
@@ -60,13 +89,19 @@ class Study:
     others: tuple[Variant, ...] = ()
 
     @property
-    def networks(self) -> list[str]:
-        """Networks without changed options, with ReLU where they have hidden layers, the published ones first."""
-        wanted = [v.model for v in self._variants() if not v.options and v.hidden_activation != "linear"]
-        return [m for m in PUBLISHED if m in wanted] + [m for m in dict.fromkeys(wanted) if m not in PUBLISHED]
+    def networks(self) -> list[Variant]:
+        """Networks without changed options, the published ones first.
+
+        With linear hidden layers there are those alone that the paper modified.
+        """
+        originals = {pair.published.model: pair.published for pair in self.pairs}
+        wanted = [v for v in self._variants() if not v.options]
+        wanted = [v for v in wanted if v.hidden_activation != "linear" or originals.get(v.model) == v]
+        rank = {model: place for place, model in enumerate(PUBLISHED)}
+        return sorted(wanted, key=lambda v: (rank.get(v.model, len(rank)), v.hidden_activation != "linear"))
 
     def _variants(self) -> list[Variant]:
-        wanted = [variant for pair in self.pairs for variant in (pair.original, pair.modified)]
+        wanted = [v for pair in self.pairs for v in (pair.published, pair.original, pair.modified)]
         wanted += [*variants(self.changes), *self.others]
         return [variant for number, variant in enumerate(wanted) if variant not in wanted[:number]]
 
@@ -110,36 +145,36 @@ def choose_study(profile: Profile, models: Sequence[str] = ()) -> Study:
     for model in models:
         if model not in known:
             raise UnknownNameError("network that is taken apart", model, known)
-    pairs = tuple(pair for pair in table_2() if not models or pair.original.model in models)
+    pairs = tuple(pair for pair in table_2() if not models or pair.published.model in models)
     if models:
         return Study(pairs, single_changes(bases=models))
     if not profile.trains:
-        return Study(pairs, SINGLE_CHANGES, tuple(map(_variant, PUBLISHED)))
+        return Study(pairs, SINGLE_CHANGES, tuple(map(_with_relu, PUBLISHED)))
     quick = (
         *single_changes(Part.BATCH_NORMALIZATION, bases=["cnn_bn"])[::2],
         *single_changes(Part.DROPOUT, bases=["vgg"])[:1],
         *single_changes(Part.POOLING, bases=["cnn2"])[1:],  # coarser pools; finer ones cost twice as much
     )
-    return Study(tuple(pair for pair in pairs if pair.original.model == "cnn_bn"), quick)
+    return Study(tuple(pair for pair in pairs if pair.published.model == "cnn_bn"), quick)
 
 
 def table_2() -> tuple[Pair, ...]:
-    """Pairs of the paper's Table 2, all with ReLU where there are hidden layers.
+    """Pairs of the paper's Table 2: originals as published, and modified networks with ReLU.
 
     Examples
     --------
-    >>> [(pair.original.model, pair.modified.model) for pair in table_2()][:2]
-    [('cnn6', 'cnn6_bn'), ('cnn6', 'cnn6_convdo')]
+    >>> [(pair.published.model, pair.modified.model, pair.simpler) for pair in table_2()][1:3]
+    [('cnn6', 'cnn6_convdo', 'cnn6'), ('cnn_bn', 'cnnbn_mod', 'cnnbn_mod')]
     """
     pairs = []
     for simple, other in ABLATIONS:
-        simpler, normalised = _variant(simple), _variant(other)
-        original, modified = (simpler, normalised) if simple in PUBLISHED else (normalised, simpler)
-        pairs.append(Pair(original, modified, simpler))
+        original, modified = (simple, other) if simple in PUBLISHED else (other, simple)
+        published = Variant(original, PUBLISHED_ACTIVATION.get(original, "linear"))
+        pairs.append(Pair(published, _with_relu(modified), simple))
     return tuple(pairs)
 
 
-def _variant(model: str) -> Variant:
+def _with_relu(model: str) -> Variant:
     return Variant(model, None if model == "resnet" else "relu")
 
 
@@ -166,19 +201,32 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple | list) else value
 
 
+def with_relu(records: RunRecords) -> RunRecords:
+    """Give the runs of networks without changed options that have a ReLU, or no hidden layers.
+
+    What is compared for batch normalisation must not differ in the activation as well.
+
+    Examples
+    --------
+    >>> len(with_relu(RunRecords(())))
+    0
+    """
+    return RunRecords(tuple(r for r in records if not r.spec.options and r.spec.hidden_activation != "linear"))
+
+
 def jump_table(records: RunRecords) -> pd.DataFrame:
-    """Tell how much the validation loss of each run jumps (`claims.benchmark.loss_jumps`).
+    """Tell how much the validation loss goes up and down, of each run that `with_relu` gives.
 
     Returns
     -------
     DataFrame
-        Columns ``model``, ``seed``, ``kept_epoch`` and ``jumps``, the mean rise from one epoch to the
-        next in decades.
+        Columns ``model``, ``seed``, ``kept_epoch`` and ``jumps`` (`claims.benchmark.loss_jumps`), in
+        decades.
 
     Examples
     --------
     >>> jump_table(RunRecords(())).empty
     True
     """
-    rows = [(r.spec.model, r.spec.seed, r.kept_epoch, loss_jumps(r)) for r in records if not r.spec.options]
+    rows = [(r.spec.model, r.spec.seed, r.kept_epoch, loss_jumps(r)) for r in with_relu(records)]
     return pd.DataFrame(rows, columns=["model", "seed", "kept_epoch", "jumps"])

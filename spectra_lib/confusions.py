@@ -7,6 +7,8 @@ Causes: Schuetzke et al. 2023, Results, Misclassification causes, doi:10.1038/s4
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -43,11 +45,16 @@ class Cause(StrEnum):
 def cause_of_confusion(first: Fingerprint, second: Fingerprint, law: Variation) -> Cause | None:
     """Attribute the likeness of two classes to one of the paper's three causes.
 
-    A peak without a partner in the other class within the reach of the variation makes the cause a
-    minor peak if all such peaks are minor, and no cause at all if one is not. Otherwise heights that
-    differ by more than the variation allows leave the intensities to tell the classes apart, or a
-    minor peak if the heights are minor; and of positions and heights that both overlap, the one
-    counts that differs more in units of the variation.
+    Peaks are held against the nearest one of the other class. The first rule that applies decides:
+
+    1. Some peak has no partner within the reach of the variation: a minor peak if all such peaks are
+       minor, else no cause.
+    2. Heights of partners differ by more than the variation allows: a minor peak if both heights are
+       minor, else the intensities.
+    3. Positions or intensities, whichever differ more in units of what the variation can bridge.
+
+    By the first rule heights do not count beside a lone minor peak, as in the paper; what it takes to make
+    the classes equal in everything tells `needed_variation`.
 
     Parameters
     ----------
@@ -124,6 +131,101 @@ def find_gaps(first: Fingerprint, second: Fingerprint, reach: int) -> Gaps:
     return Gaps(tuple(lonely), position, abs(widest[0] - widest[1]), max(widest))
 
 
+def peaks_share_a_partner(first: Fingerprint, second: Fingerprint, reach: int) -> bool:
+    """Whether two peaks of a class have the same nearest peak of the other class within `reach` points.
+
+    Examples
+    --------
+    >>> one, two = (Fingerprint(positions=p, heights=(0.7, 1.0)) for p in ((700, 3000), (2990, 3040)))
+    >>> peaks_share_a_partner(one, two, reach=100), peaks_share_a_partner(one, one, reach=100)
+    (True, False)
+    """
+    distance = np.abs(np.subtract.outer(first.positions, second.positions))
+    for gaps in (distance, distance.T):
+        near = gaps.argmin(axis=1)[gaps.min(axis=1) <= reach]
+        if len(np.unique(near)) < len(near):
+            return True
+    return False
+
+
+def needed_variation(first: Fingerprint, second: Fingerprint, law: Variation) -> float:
+    """Tell how many times the variation would have to be as large for two classes to make the same spectrum.
+
+    Below 1, both can make it. Shifts and changes of height grow together. As spectra are divided by their
+    maximum, heights count relative to one another. A peak without a partner must vanish, or fall on the point
+    of a later peak of its class, which overwrites it.
+
+    Parameters
+    ----------
+    first, second : Fingerprint
+        The classes' ideal peaks.
+    law : Variation
+        How spectra vary.
+
+    Returns
+    -------
+    float
+        Infinite if no peak has a partner within reach of the variation.
+
+    Examples
+    --------
+    >>> one = Fingerprint(positions=(700, 3000), heights=(0.7, 1.0))
+    >>> needed_variation(one, Fingerprint(positions=(740, 3000), heights=(0.7, 1.0)), Variation())
+    0.4
+    >>> needed_variation(one, Fingerprint(positions=(700, 1800, 3000), heights=(0.7, 0.1, 1.0)), Variation())
+    2.0
+    """
+    reach = 2 * law.position_shift
+    distance = np.abs(np.subtract.outer(first.positions, second.positions))
+    options = [[None, *np.flatnonzero(row <= reach).tolist()] for row in distance]
+    matches = ([(i, j) for i, j in enumerate(each) if j is not None] for each in itertools.product(*options))
+    possible = (match for match in matches if match and len({j for _, j in match}) == len(match))
+    return round(min((_needed_for_match(first, second, law, match) for match in possible), default=math.inf), 9)
+
+
+def _needed_for_match(first: Fingerprint, second: Fingerprint, law: Variation, match: Sequence[Pair]) -> float:
+    """What `needed_variation` gives if these peaks are each other's partners."""
+    reach = 2 * law.position_shift
+    needed = [_in_units(abs(first.positions[i] - second.positions[j]), reach) for i, j in match]
+    for own, other, pairs in ((first, second, match), (second, first, [(j, i) for i, j in match])):
+        seen = dict(pairs)
+        for lone in set(range(own.n_peaks)) - set(seen):
+            place, height = own.positions[lone], own.heights[lone]
+            ways = [_in_units(height, _change(height, law))]
+            for later, partner in seen.items():
+                if later > lone:
+                    places = (own.positions[later], other.positions[partner])
+                    ways.append(_in_units(max(abs(place - p) for p in places), reach))
+            needed.append(min(ways))
+    for (i, j), (k, m) in itertools.permutations(match, 2):
+        needed.append(
+            _needed_for_ratio((first.heights[i], first.heights[k]), (second.heights[j], second.heights[m]), law)
+        )
+    return max(needed)
+
+
+def _needed_for_ratio(own: tuple[float, float], other: tuple[float, float], law: Variation) -> float:
+    """How many times the change of heights it takes to bring a ratio of two heights down to that of another class.
+
+    The largest quotient of heights b₁ a₂ ≤ b₂ a₁, each height within f times its change, solved for f.
+    """
+    (a1, a2), (b1, b2) = own, other
+    c1, c2, d1, d2 = (_change(height, law) for height in (a1, a2, b1, b2))
+    gap = b1 * a2 - b2 * a1
+    if gap <= 0:
+        return 0.0
+    slope, bend = b1 * c2 + a2 * d1 + b2 * c1 + a1 * d2, d2 * c1 - d1 * c2
+    return _in_units(2 * gap, slope + math.sqrt(max(0.0, slope**2 + 4 * bend * gap)))
+
+
+def _change(height: float, law: Variation) -> float:
+    return 0.0 if law.keep_unit_heights and height == 1.0 else law.height_change
+
+
+def _in_units(difference: float, unit: float) -> float:
+    return difference / unit if unit else math.inf if difference else 0.0
+
+
 def cause_of_pair(dataset: Dataset, pair: Pair) -> Cause | None:
     """Attribute the likeness of two classes of a dataset; see `cause_of_confusion`.
 
@@ -163,20 +265,13 @@ def check_pair(dataset: Dataset, pair: Sequence[int]) -> Pair:
     return min(pair), max(pair)
 
 
-def shared_peaks(dataset: Dataset, with_heights: bool = False) -> NDArray[np.int64]:
+def shared_peaks(dataset: Dataset) -> NDArray[np.int64]:
     """Count for each class how many of its peaks another class has too, as far as the variation lets them differ.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Gives fingerprints and variation.
-    with_heights : bool
-        Whether the heights must agree as well as the positions.
 
     Returns
     -------
     ndarray of int64, shape (n_classes, n_classes)
-        Element (i, j): peaks of class i that have a partner in class j.
+        Element (i, j): peaks of class i that have a peak of class j within reach, whatever the heights.
 
     Examples
     --------
@@ -185,34 +280,24 @@ def shared_peaks(dataset: Dataset, with_heights: bool = False) -> NDArray[np.int
     >>> int(shared[0, 1]), int(shared[1, 0]), int(shared[1, 1])
     (2, 2, 3)
     """
-    law = dataset.spec.variation
     offsets = np.cumsum([0] + [f.n_peaks for f in dataset.fingerprints])
     positions = np.concatenate([f.positions for f in dataset.fingerprints])
-    heights = np.concatenate([f.heights for f in dataset.fingerprints])
-    alike = np.abs(np.subtract.outer(positions, positions)) <= 2 * law.position_shift
-    if with_heights:
-        alike &= np.abs(np.subtract.outer(heights, heights)) <= 2 * law.height_change
+    reach = 2 * dataset.spec.variation.position_shift
+    alike = np.abs(np.subtract.outer(positions, positions)) <= reach
     has_partner = np.logical_or.reduceat(alike, offsets[:-1], axis=1)
     return np.add.reduceat(has_partner.astype(np.int64), offsets[:-1], axis=0)
 
 
-def shared_positions(first: Fingerprint, second: Fingerprint, law: Variation) -> list[int]:
-    """Positions of the peaks of the first class that the second has too, as far as position and height may vary.
+def shared_positions(first: Fingerprint, second: Fingerprint, reach: int) -> list[int]:
+    """Positions of the peaks of the first class that have a partner in the second, within `reach` points.
 
     Examples
     --------
     >>> one, two = (Fingerprint(positions=(700, p), heights=(0.5, 1.0)) for p in (3000, 3300))
-    >>> shared_positions(one, two, Variation())
+    >>> shared_positions(one, two, reach=100)
     [700]
     """
-    return [
-        position
-        for position, height in zip(first.positions, first.heights, strict=True)
-        if any(
-            abs(position - other) <= 2 * law.position_shift and abs(height - level) <= 2 * law.height_change
-            for other, level in zip(second.positions, second.heights, strict=True)
-        )
-    ]
+    return [p for p in first.positions if min(abs(p - other) for other in second.positions) <= reach]
 
 
 def alike_pairs(dataset: Dataset) -> dict[Pair, Cause]:
@@ -311,6 +396,29 @@ def ambiguous_spectra(observer: IdealObserver) -> dict[Pair, int]:
             if other != true:
                 counts[min(true, other), max(true, other)] += 1
     return dict(counts)
+
+
+def errors_on_ambiguous_spectra(observer: IdealObserver, errors: pd.DataFrame) -> NDArray[np.bool_]:
+    """Tell for each error whether the class answered can have made the spectrum too, under the training law.
+
+    Parameters
+    ----------
+    observer : IdealObserver
+        Knows the dataset.
+    errors : DataFrame
+        As `misclassified` gives them.
+
+    Examples
+    --------
+    >>> import spectra_lib as sl
+    >>> observer = sl.ideal_observer(sl.make_dataset("challenge"))
+    >>> row = int((observer.dataset.test.labels == 9).argmax())
+    >>> errors_on_ambiguous_spectra(observer, pd.DataFrame({"row": [row, row], "answered": [10, 20]})).tolist()
+    [False, False]
+    """
+    possible = observer.in_support(observer.dataset.test)
+    rows, answers = (errors[column].to_numpy(dtype=np.int64) for column in ("row", "answered"))
+    return possible[rows, answers]
 
 
 def decisive_peak(dataset: Dataset, pair: Pair) -> tuple[int, int]:
@@ -445,37 +553,44 @@ def distances_of_alike_spectra(dataset: Dataset, errors: pd.DataFrame) -> pd.Dat
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def never_confused(dataset: Dataset, confused: Iterable[Pair], n: int) -> list[Pair]:
-    """Choose pairs that share most peaks, in position and height, and yet are not among the confused ones.
-
-    Each class is chosen at most once; pairs that share one peak or none are left out.
+def most_alike(dataset: Dataset, pairs: Mapping[Pair, Cause]) -> dict[Cause, Pair]:
+    """Choose the most alike pair for each cause: the one that needs the least variation to become equal.
 
     Parameters
     ----------
     dataset : Dataset
         The dataset.
-    confused : iterable of (int, int)
-        Pairs to leave out, in either order.
-    n : int
-        At most so many.
+    pairs : mapping of (int, int) to Cause
+        Pairs to choose from, such as those of `alike_pairs` that are never confused.
+
+    Returns
+    -------
+    dict of Cause to (int, int)
+        In the order of the causes; without those that no pair has.
 
     Examples
     --------
     >>> from spectra_lib.dataset import make_dataset
-    >>> never_confused(make_dataset("challenge"), [(24, 25), (25, 26)], 1)
-    [(7, 8)]
+    >>> data = make_dataset("challenge")
+    >>> {cause.value: pair for cause, pair in most_alike(data, alike_pairs(data)).items()}
+    {'minor peak': (0, 1), 'overlapping positions': (9, 10), 'overlapping intensities': (18, 19)}
     """
-    out = {(min(pair), max(pair)) for pair in confused}
-    exact, near = (shared_peaks(dataset, with_heights) for with_heights in (True, False))
-    score = np.triu(100 * np.minimum(exact, exact.T) + np.minimum(near, near.T), 1)
-    chosen: list[Pair] = []
-    for flat in np.argsort(-score, axis=None, kind="stable").tolist():
-        pair = divmod(flat, len(score))
-        if score[pair] < 200 or len(chosen) == n:
-            break
-        if pair not in out and not set(pair) & {label for each in chosen for label in each}:
-            chosen.append(pair)
-    return chosen
+    needed = needed_by_pair(dataset, pairs)
+    groups = {cause: [pair for pair, own in pairs.items() if own is cause] for cause in Cause}
+    return {cause: min(group, key=lambda pair: (needed[pair], pair)) for cause, group in groups.items() if group}
+
+
+def needed_by_pair(dataset: Dataset, pairs: Iterable[Pair]) -> dict[Pair, float]:
+    """Give for each pair how much variation its classes need to make the same spectrum; see `needed_variation`.
+
+    Examples
+    --------
+    >>> from spectra_lib.dataset import make_dataset
+    >>> needed_by_pair(make_dataset("challenge"), [(9, 10), (0, 2)])
+    {(9, 10): 0.7, (0, 2): 0.7}
+    """
+    prints, law = dataset.fingerprints, dataset.spec.variation
+    return {(a, b): needed_variation(prints[a], prints[b], law) for a, b in pairs}
 
 
 def pair_table(
@@ -497,8 +612,9 @@ def pair_table(
     Returns
     -------
     DataFrame
-        Columns ``pair``; ``cause``; ``peaks`` of both classes; ``gaps`` (see `find_gaps`); ``published``
-        errors and ``published_runs``; ``errors`` and ``runs`` of ours; ``ambiguous`` test spectra.
+        Columns ``pair``; ``cause``; ``gaps`` (see `find_gaps`); ``needed`` (see `needed_variation`);
+        ``published`` errors and ``published_runs``; ``errors`` and ``runs`` of ours; ``ambiguous`` test
+        spectra.
 
     Examples
     --------
@@ -524,8 +640,8 @@ def pair_table(
             {
                 "pair": pair,
                 "cause": cause_of_pair(dataset, pair),
-                "peaks": (first.n_peaks, second.n_peaks),
                 "gaps": find_gaps(first, second, 2 * dataset.spec.variation.position_shift),
+                "needed": needed_variation(first, second, dataset.spec.variation),
                 "published": int(known["errors"]),
                 "published_runs": int(known["runs"]),
                 "errors": int(ran["errors"]),
@@ -534,7 +650,7 @@ def pair_table(
             }
         )
     rows.sort(key=lambda r: (-r["runs"] - r["published_runs"], -r["errors"] - r["published"], r["pair"]))
-    columns = ["pair", "cause", "peaks", "gaps", "published", "published_runs", "errors", "runs", "ambiguous"]
+    columns = ["pair", "cause", "gaps", "needed", "published", "published_runs", "errors", "runs", "ambiguous"]
     table = pd.DataFrame(rows, columns=columns)
     # As text, the column would turn a missing cause into a number that is not one.
     return table.assign(cause=pd.Series([row["cause"] for row in rows], dtype=object))

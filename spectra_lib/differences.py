@@ -8,30 +8,46 @@ the entry says which.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
-import pandas as pd
 
-from spectra_lib.campaign import MODIFIED
-from spectra_lib.claims.comparison import mean_above_zero, pair_by_seed
+from spectra_lib.ablations import changes_several, differences, table_2
+from spectra_lib.campaign import PUBLISHED
+from spectra_lib.claims.comparison import backend_of
 from spectra_lib.claims.evidence import Evidence
+from spectra_lib.claims.verdict import counted
 from spectra_lib.confusions import decisive_peak, fewest_on_the_wrong_side
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import lost_peaks, peak_counts, peaks_of
+from spectra_lib.figures.ablations import OPTION_NAMES, effect_text
+from spectra_lib.figures.challenge import name_runs
+from spectra_lib.figures.methods import scientific
+from spectra_lib.figures.style import look
 from spectra_lib.networks import network
 from spectra_lib.observer import ideal_observer
+from spectra_lib.paired_comparison import pair_runs, paired_effect
 from spectra_lib.published import TEST_SPECTRA, published_challenge
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.replay import kept_by_either, replay_published
 from spectra_lib.single_changes import SINGLE_CHANGES
+from spectra_lib.stalled_runs import stalled, without_stalled
 
 HEIGHT_PAIR = (164, 281)
 """Classes of the general benchmark that the paper separates by one height."""
 
 BN_MOMENTUM, BATCH_SIZE, STOP_PATIENCE = 0.99, 128, 25
 NOT_MEASURED = "Not measured yet"
+
+
+class State(StrEnum):
+    """How far the effect of a difference is known."""
+
+    MEASURED = "measured"
+    PARTLY = "measured in part"
+    WAITING = "waits for runs"
 
 
 @dataclass(frozen=True)
@@ -48,17 +64,28 @@ class Difference:
         What the code does, or what is so.
     effect : str
         What it changes, computed; begins with `NOT_MEASURED` if runs are missing.
+    argument : str
+        The argument of the paper that it bears on; empty if there is none.
     """
 
     topic: str
     text: str
     found: str
     effect: str
+    argument: str = ""
 
     @property
-    def measured(self) -> bool:
-        """Whether an effect could be computed."""
-        return not self.effect.startswith(NOT_MEASURED)
+    def state(self) -> State:
+        """How far the effect could be computed.
+
+        Examples
+        --------
+        >>> [str(Difference("", "", "", text).state) for text in ("3 runs.", "3 runs; not measured yet: speed.")]
+        ['measured', 'measured in part']
+        """
+        if self.effect.startswith(NOT_MEASURED):
+            return State.WAITING
+        return State.PARTLY if NOT_MEASURED.lower() in self.effect.lower() else State.MEASURED
 
 
 def list_differences(evidence: Evidence, records: RunRecords) -> tuple[Difference, ...]:
@@ -76,22 +103,27 @@ def list_differences(evidence: Evidence, records: RunRecords) -> tuple[Differenc
     >>> from spectra_lib.claims.evidence import gather_evidence
     >>> none = RunRecords(())
     >>> entries = list_differences(gather_evidence(none, "smoke", "smoke", measured={}), none)
-    >>> len(entries), sum(entry.measured for entry in entries) > 5
+    >>> len(entries), sum(entry.state == State.MEASURED for entry in entries) > 5
     (14, True)
     """
-    return tuple(measure(evidence, records) for measure in MEASURES)
+    return tuple(replace(measure(evidence, records), argument=argument) for measure, argument in MEASURES)
 
 
-def difference_rows(differences: Sequence[Difference]) -> pd.DataFrame:
-    """Give one row for each difference, as it shall read.
+def paper_networks(evidence: Evidence, records: RunRecords) -> RunRecords:
+    """Give the runs of the paper's networks on its two datasets, by the rules of its text.
+
+    These are the eight published networks without changed options, with either activation, in float32. Effects on
+    training rest on them alone: other networks, datasets, protocols and number formats would be mixed in otherwise.
 
     Examples
     --------
-    >>> difference_rows([]).columns.tolist()
-    ['Topic', 'Text', 'Code or fact', 'Measured effect']
+    >>> from spectra_lib.claims.evidence import gather_evidence
+    >>> none = RunRecords(())
+    >>> len(paper_networks(gather_evidence(none, "smoke", "smoke", measured={}), none))
+    0
     """
-    rows = [(each.topic, each.text, each.found, each.effect) for each in differences]
-    return pd.DataFrame(rows, columns=["Topic", "Text", "Code or fact", "Measured effect"])
+    usual = records.select(protocol="paper", precision="float32", options={})
+    return RunRecords(tuple(r for r in usual if r.spec.model in PUBLISHED and _is_ours(evidence, r)))
 
 
 def _plateau(_: Evidence, records: RunRecords) -> Difference:
@@ -103,8 +135,8 @@ def _plateau(_: Evidence, records: RunRecords) -> Difference:
         "divided by 10",
         f"The code's rule, replayed, gives the published last epoch and last rate for {code.agrees.sum()} of "
         f"{len(code)} curves, the text's for {text.agrees.sum()}. On the same curves the rate would end at "
-        f"{text.learning_rate.median():.2g} in place of {code.learning_rate.median():.2g} (medians). "
-        f"Test spectra right: {_paired_protocols(records)}",
+        f"{scientific(text.learning_rate.median())} in place of {scientific(code.learning_rate.median(), 0)} "
+        f"(medians). Test spectra right: {_paired_protocols(records)}",
     )
 
 
@@ -121,38 +153,42 @@ def _stopping(_: Evidence, __: RunRecords) -> Difference:
 
 
 def _kept(evidence: Evidence, records: RunRecords) -> Difference:
-    chosen = [
-        (r, *kept_by_either(r)) for r in records.select(protocol="paper", precision="float32") if _is_ours(evidence, r)
-    ]
+    chosen = paper_networks(evidence, records)
     topic, text = "Weights that are kept", "those of the highest validation accuracy"
     found = "those of the lowest validation loss"
     if not chosen:
-        return Difference(topic, text, found, f"{NOT_MEASURED}: any run will do.")
-    apart = [(r, a, b) for r, a, b in chosen if a != b]
-    losses = [r.history.val_accuracy[a] - r.history.val_accuracy[b] for r, a, b in chosen]
-    effect = (
-        f"In {len(apart)} of our {_runs(len(chosen))} the two rules keep different epochs"
-        + (f", {np.median([abs(a - b) for _, a, b in apart]):.0f} apart (median)" if apart else "")
-        + f"; the code's rule then has {100 * np.mean(losses):.2f} points less validation accuracy (mean over all)."
-    )
-    return Difference(topic, text, found, effect)
+        return Difference(topic, text, found, f"{NOT_MEASURED}: any run of the paper's networks will do.")
+    parts = []
+    for name, runs in _by_dataset(evidence, chosen):
+        kept = [(r, *kept_by_either(r)) for r in runs]
+        apart = [abs(a - b) for _, a, b in kept if a != b]
+        losses = [r.history.val_accuracy[a] - r.history.val_accuracy[b] for r, a, b in kept]
+        parts.append(
+            f"On the {name} the two rules keep different epochs in {len(apart)} of {_of_networks(runs)}"
+            + (f", {np.median(apart):.0f} apart (median)" if apart else "")
+            + f"; the code's rule then has {100 * np.mean(losses):.2f} points less validation accuracy (mean over all)."
+        )
+    return Difference(topic, text, found, " ".join(parts))
 
 
 def _training_errors(evidence: Evidence, records: RunRecords) -> Difference:
     topic, text = "Training accuracy", "the share of training spectra that the trained network gets right (Fig. 2)"
     found = "the average over an epoch, while weights change and dropout is on"
-    own = [r for r in records.select(precision="float32") if _is_ours(evidence, r)]
-    chosen = RunRecords(tuple(own))
-    if not own:
-        return Difference(topic, text, found, f"{NOT_MEASURED}: any run will do.")
-    gaps = [(1 - r.history.accuracy[r.kept_epoch], r.train.errors / r.train.n) for r in chosen]
-    running, true = (100 * np.mean(column) for column in zip(*gaps, strict=True))
-    sets = _names(r.spec.dataset_spec.name for r in chosen)
-    effect = (
-        f"Over our {_runs(len(chosen))} ({sets}) the running average shows {running:.2f} % errors, the kept weights "
-        f"make {true:.2f} %."
-    )
-    return Difference(topic, text, found, effect)
+    chosen = paper_networks(evidence, records)
+    trained, left_out = without_stalled(chosen), stalled(chosen)
+    if not trained:
+        return Difference(topic, text, found, f"{NOT_MEASURED}: any run of the paper's networks will do.")
+    parts = []
+    for name, runs in _by_dataset(evidence, trained):
+        gaps = [(1 - r.history.accuracy[r.kept_epoch], r.train.errors / r.train.n) for r in runs]
+        running, true = (100 * np.mean(column) for column in zip(*gaps, strict=True))
+        parts.append(
+            f"On the {name}, over {_of_networks(runs)}, the running average shows {running:.2f} % errors and the kept "
+            f"weights make {true:.2f} %."
+        )
+    if left_out:
+        parts.append(f"Left out, as they kept their first epoch: {name_runs(left_out)}.")
+    return Difference(topic, text, found, " ".join(parts))
 
 
 def _linear_split(evidence: Evidence, _: RunRecords) -> Difference:
@@ -250,12 +286,8 @@ def _batch_normalisation(evidence: Evidence, records: RunRecords) -> Difference:
     steps = math.ceil(len(evidence.challenge.train) / BATCH_SIZE)
     epochs = math.log(0.01) / (steps * math.log(BN_MOMENTUM))
     runs = records.select(model="resnet", options={}, protocol="paper", precision="float32")
-    stuck = [r for r in runs if r.spec.dataset_spec == evidence.challenge.spec]
-    note = (
-        f" {sum(r.kept_epoch == 0 for r in stuck)} of our {_runs(len(stuck))} of Resnet kept the first epoch."
-        if stuck
-        else ""
-    )
+    own = [r for r in runs if r.spec.dataset_spec == evidence.challenge.spec]
+    note = f" {len(stalled(own))} of our {_runs(len(own))} of Resnet kept the first epoch." if own else ""
     return Difference(
         "Batch normalisation fails",
         "it may change relative intensities, which spectra depend on",
@@ -301,40 +333,40 @@ def _resnet(_: Evidence, records: RunRecords) -> Difference:
 
 
 def _ablation(evidence: Evidence, records: RunRecords) -> Difference:
-    changed = {name: _changed_options(name) for name in MODIFIED}
-    several = {name: options for name, options in changed.items() if len(options) > 1}
+    pairs = table_2()
+    several = [pair for pair in pairs if changes_several(pair)]
+    listed = "; ".join(
+        f"{look(pair.modified.model).label} "
+        f"({', '.join(OPTION_NAMES[key] for key in differences(pair.published, pair.modified))})"
+        for pair in several
+    )
     return Difference(
         "Modified networks (Table 2)",
         "batch normalisation or convolutional dropout taken out or put in; Resnet gets dense layers, too",
-        f"{len(several)} of {len(changed)} change more: "
-        + "; ".join(f"{name} {', '.join(options)}" for name, options in several.items()),
+        f"{len(several)} of {len(pairs)} differ from the original as published in more than one option: {listed}",
         "One part at a time: " + _single_change_effect(evidence, records, ""),
     )
 
 
-MEASURES: tuple[Callable[[Evidence, RunRecords], Difference], ...] = (
-    _plateau,
-    _stopping,
-    _kept,
-    _training_errors,
-    _unambiguous,
-    _linear_split,
-    _ties,
-    _lost,
-    _peak_numbers,
-    _test_rule,
-    _batch_normalisation,
-    _pools,
-    _resnet,
-    _ablation,
+TO_COMPARE = "how far runs that follow the text can be held against the published ones"
+
+MEASURES: tuple[tuple[Callable[[Evidence, RunRecords], Difference], str], ...] = (
+    (_plateau, TO_COMPARE),
+    (_stopping, ""),
+    (_kept, TO_COMPARE),
+    (_training_errors, "that CNN6 fits the training spectra less closely and therefore generalises better"),
+    (_unambiguous, "how far CNN6 is from the best possible score"),
+    (_linear_split, "that the right boundary between these classes is known and gets all their test spectra right"),
+    (_ties, "what a higher score on the challenging set says about a network"),
+    (_lost, ""),
+    (_peak_numbers, ""),
+    (_test_rule, ""),
+    (_batch_normalisation, "that batch normalisation suits spectra badly"),
+    (_pools, ""),
+    (_resnet, "that residual blocks do not help"),
+    (_ablation, "which part of a network does harm"),
 )
-
-
-def _changed_options(name: str) -> list[str]:
-    new = network(name)
-    old = network(new.variant_of or name)
-    changed = [key for key in new.defaults if new.defaults[key] != old.defaults[key]]
-    return [*changed, *(["hidden_activation"] if new.hidden_activation != old.hidden_activation else [])]
+"""How each difference is measured, and the argument of the paper that it bears on."""
 
 
 def _percent_right(record: RunRecord) -> float:
@@ -347,48 +379,59 @@ def _is_ours(evidence: Evidence, record: RunRecord) -> bool:
 
 
 def _paired_protocols(records: RunRecords) -> str:
-    gains: list[float] = []
-    for code in records.select(protocol="code", precision="float32"):
-        same = code.spec.model_dump(exclude={"protocol"})
-        gains += [
-            _percent_right(text) - _percent_right(code)
-            for text in records.select(protocol="paper")
-            if text.spec.model_dump(exclude={"protocol"}) == same
-        ]
-    missing = f"{NOT_MEASURED.lower()}, waits for runs of CNN2 and VGG on the challenging set under both protocols"
-    return f"{_mean_gain(gains)}, by the text's rules." if gains else f"{missing}."
+    """Say what the text's rules gain against the code's, in pairs of runs that are equal but for the protocol.
+
+    On another backend the same seed gives other initial weights, so the backend must be the same.
+    """
+    usual = records.select(precision="float32", options={})
+    by_text = {_but_for_the_protocol(run): run for run in usual.select(protocol="paper")}
+    by_code = [run for run in usual.select(protocol="code") if backend_of(run) is not None]
+    pairs = [(run, by_text.get(_but_for_the_protocol(run))) for run in by_code]
+    gains = [_percent_right(text) - _percent_right(code) for code, text in pairs if text is not None]
+    if not gains:
+        return f"{NOT_MEASURED.lower()}, waits for runs of CNN2 and VGG on the challenging set under both protocols."
+    models = dict.fromkeys(look(code.spec.model).label for code, text in pairs if text is not None)
+    return f"{_in_points(gains)} of {' and '.join(models)}, by the text's rules."
+
+
+def _but_for_the_protocol(run: RunRecord) -> tuple[str, str | None]:
+    return run.spec.model_copy(update={"protocol": "paper"}).model_dump_json(), backend_of(run)
 
 
 def _single_change_effect(evidence: Evidence, records: RunRecords, word: str) -> str:
-    own = RunRecords(tuple(r for r in records if r.spec.dataset_spec == evidence.challenge.spec))
+    own = records.select(protocol="paper", precision="float32")
+    own = RunRecords(tuple(r for r in own if r.spec.dataset_spec == evidence.challenge.spec))
     parts = []
     for change in SINGLE_CHANGES:
-        if word not in change.text:
-            continue
-        before, after = (
-            own.select(**variant.fields(), protocol="paper", precision="float32")
-            for variant in (change.before, change.after)
-        )
-        gains = pair_by_seed(after, before, _percent_right)
-        if gains:
-            parts.append(f"{change.base}, {change.part.value} {change.text}: {_mean_gain(gains)}")
+        gains = pair_runs(own, change.before, change.after, _percent_right).change.tolist()
+        if gains and word in change.text:
+            parts.append(f"{look(change.base).label}, {change.part.value} {change.text}: {_in_points(gains)}")
     if not parts:
         return f"{NOT_MEASURED.lower()}, waits for runs of stages h and i of the campaign."
     return "; ".join(parts) + "."
 
 
-def _mean_gain(gains: Sequence[float]) -> str:
-    """Write a mean difference in per cent of the test spectra, with its interval if there are three pairs or more."""
-    text = f"{np.mean(gains):+.1f} points"
-    if len(gains) > 2:
-        mean = mean_above_zero("", list(gains))
-        text += f" ({mean.low:.1f} to {mean.high:.1f})"
-    return f"{text}, {len(gains)} {'pair' if len(gains) == 1 else 'pairs'}"
+def _in_points(gains: list[float]) -> str:
+    """Write a mean difference in percentage points with interval and number of pairs, as it shall read."""
+    mean, _, pairs = effect_text(paired_effect(gains)).rpartition(", ")
+    return f"{mean} points in {pairs}"
+
+
+def _by_dataset(evidence: Evidence, runs: RunRecords) -> list[tuple[str, RunRecords]]:
+    """Part runs by the paper's two datasets, which are one in a small copy of the study."""
+    parts = [("general benchmark", evidence.general.spec)]
+    if evidence.challenge.spec != evidence.general.spec:
+        parts.append(("challenging set", evidence.challenge.spec))
+    found = [(name, RunRecords(tuple(r for r in runs if r.spec.dataset_spec == spec))) for name, spec in parts]
+    return [(name, own) for name, own in found if own]
+
+
+def _of_networks(runs: RunRecords) -> str:
+    """Say how many runs of which networks there are, as it shall read."""
+    models = list(dict.fromkeys(run.spec.model for run in runs))
+    which = look(models[0]).label if len(models) == 1 else f"{len(models)} networks"
+    return f"our {_runs(len(runs))} of {which}"
 
 
 def _runs(number: int) -> str:
-    return f"{number} {'run' if number == 1 else 'runs'}"
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(names))
+    return counted(number, "run")

@@ -25,7 +25,7 @@ OBSERVER, NETWORK, PUBLISHED, BASELINE = "ideal observer", "network", "published
 
 COLUMNS = (
     *("kind", "model", "activation", "variant", "runs", "test_errors", "fewest", "most", "test_n"),
-    *("validation_errors", "validation_n", "parameters", "multiply_adds", "seconds", "device"),
+    *("validation_errors", "validation_n", "parameters", "multiply_adds", "seconds", "memory_bytes", "device"),
 )
 
 
@@ -48,7 +48,7 @@ def make_leaderboard(dataset: Dataset, records: RunRecords, results: Iterable[Ba
         protocol and precision where they are not the usual ones), ``runs``; ``test_errors`` (mean), ``fewest``
         and ``most`` of one run, ``test_n``; ``validation_errors`` (mean), ``validation_n``; ``parameters``,
         ``multiply_adds`` of one spectrum; ``device`` on which most of the runs were made, ``seconds`` to train or fit
-        there (median). What is not known is missing.
+        there and ``memory_bytes``, the largest memory of the process (medians). What is not known is missing.
 
     Examples
     --------
@@ -106,21 +106,25 @@ def _network_rows(records: Iterable[RunRecord], costs: _Costs) -> list[dict[str,
             if note is None
             else {"parameters": note.parameters, "multiply_adds": note.multiply_adds}
         )
-        rows.append(row | _spread([record.test.errors for record in group]) | known | _time(group))
+        rows.append(row | _spread([record.test.errors for record in group]) | known | _needs(group))
     return rows
 
 
-def _time(group: Iterable[RunRecord]) -> dict[str, Any]:
-    """Time of the runs on the device that made most of them; runs that moved from one to another do not count."""
-    seconds: dict[str, list[float]] = {}
+def _needs(group: Iterable[RunRecord]) -> dict[str, Any]:
+    """Time and memory of the runs on the device that made most of them; runs that moved to another do not count."""
+    by_device: dict[str, list[RunRecord]] = {}
     for record in group:
         devices = {session.device for session in record.sessions}
         if len(devices) == 1:
-            seconds.setdefault(devices.pop(), []).append(record.wall_seconds)
-    if not seconds:
+            by_device.setdefault(devices.pop(), []).append(record)
+    if not by_device:
         return {}
-    device = min(seconds, key=lambda name: (-len(seconds[name]), name))
-    return {"device": device, "seconds": statistics.median(seconds[device])}
+    device = min(by_device, key=lambda name: (-len(by_device[name]), name))
+    return {
+        "device": device,
+        "seconds": statistics.median(record.wall_seconds for record in by_device[device]),
+        "memory_bytes": statistics.median(record.peak_memory_bytes for record in by_device[device]),
+    }
 
 
 def _variant(record: RunRecord) -> str:
@@ -173,6 +177,7 @@ def _baseline_row(result: BaselineResult) -> dict[str, Any]:
         "validation_errors": result.validation_errors,
         "validation_n": len(result.validation_predictions),
         "seconds": result.fit_seconds,
+        "memory_bytes": result.peak_memory_bytes,
         "device": result.device,
     }
 

@@ -1,8 +1,9 @@
 """Effect of a change on runs: paired by seed, with an interval and an exact test that few runs can bear.
 
-Runs of equal seed see the training spectra in the same order, which is why they are compared in
-pairs. With few pairs an exact test cannot give a small p, however clear the effect; the smallest
-one it can give is part of the answer.
+Runs of equal seed on one backend see the training spectra in the same order, and what their networks
+have in common starts from the same weights, which is why they are compared in pairs. Another backend
+makes other weights of the same seed: such runs are no pair. With few pairs an exact test cannot give a
+small p, however clear the effect; the smallest one it can give is part of the answer.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from spectra_lib.claims.comparison import compare, mean_above_zero
-from spectra_lib.claims.verdict import figure
+from spectra_lib.claims.comparison import compare, mean_above_zero, pairs_by_seed
+from spectra_lib.claims.verdict import figure, signed
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.single_changes import Variant
 
@@ -71,7 +72,7 @@ class Effect:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".removesuffix(".0").replace("-", "−")
+    return signed(value).removesuffix(".0")
 
 
 NO_EFFECT = Effect(0, math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0)
@@ -80,7 +81,10 @@ NO_EFFECT = Effect(0, math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0)
 def pair_runs(
     records: RunRecords, before: Variant, after: Variant, value: Callable[[RunRecord], float]
 ) -> pd.DataFrame:
-    """Pair the runs of two networks by seed.
+    """Pair the runs of two networks by seed, if they were trained on the same backend.
+
+    A seed on one backend is another seed on the other, and a run that went from one to another has none
+    (`claims.comparison.pairs_by_seed`).
 
     Parameters
     ----------
@@ -94,16 +98,17 @@ def pair_runs(
     Returns
     -------
     DataFrame
-        Columns ``seed``, ``before``, ``after``, ``change``; seeds that one network lacks are left out.
+        Columns ``seed``, ``before``, ``after``, ``change``; seeds that make no pair are left out.
 
     Examples
     --------
     >>> pair_runs(RunRecords(()), Variant("vgg", "linear"), Variant("vgg"), lambda r: r.test.accuracy).columns.tolist()
     ['seed', 'before', 'after', 'change']
     """
-    first, second = ({r.spec.seed: value(r) for r in runs_of(records, variant)} for variant in (before, after))
-    seeds = sorted(first.keys() & second.keys())
-    rows = [(seed, first[seed], second[seed], second[seed] - first[seed]) for seed in seeds]
+    pairs = pairs_by_seed(runs_of(records, before), runs_of(records, after))
+    rows = sorted(
+        (first.spec.seed, value(first), value(second), value(second) - value(first)) for first, second in pairs
+    )
     return pd.DataFrame(rows, columns=["seed", "before", "after", "change"])
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from spectra_lib.class_centres import ClassCentres
 from spectra_lib.dataset import Dataset, Split
@@ -25,6 +27,9 @@ HEIGHT_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 NEARLY_AS_HIGH = 0.8
 """A second peak above this fraction of the largest: without the largest, all others are lifted by a quarter at most."""
+
+ENOUGH_CLASSES = 10
+"""From fewer classes than these nothing is said about a network."""
 
 MIN_SPECTRA = 5
 """Fewer spectra than these in a bin are not shown as a share."""
@@ -106,7 +111,7 @@ def variance_by_axes(records: Iterable[RunRecord], grid: DecisionMap) -> pd.Data
     -------
     DataFrame
         Columns ``model``, ``hidden_activation`` (a dash if there is none), ``height`` and ``position``
-        (see `explained_by_axes`; means over runs), and ``runs``.
+        (see `explained_by_axes`), ``same`` (see `most_frequent_answer`), all means over runs; and ``runs``.
 
     Examples
     --------
@@ -120,10 +125,29 @@ def variance_by_axes(records: Iterable[RunRecord], grid: DecisionMap) -> pd.Data
         answers = map_answers(record, grid)
         if answers is not None:
             kind = (record.spec.model, record.spec.hidden_activation or "–")
-            rows.append((*kind, *explained_by_axes(answers.ravel() == 1)))
-    table = pd.DataFrame(rows, columns=["model", "hidden_activation", "height", "position"])
+            rows.append((*kind, *explained_by_axes(answers.ravel() == 1), most_frequent_answer(answers)))
+    table = pd.DataFrame(rows, columns=["model", "hidden_activation", "height", "position", "same"])
     groups = table.groupby(["model", "hidden_activation"], sort=False)
-    return groups.agg(height=("height", "mean"), position=("position", "mean"), runs=("height", "size")).reset_index()
+    means = {column: (column, "mean") for column in ("height", "position", "same")}
+    return groups.agg(**means, runs=("height", "size")).reset_index()
+
+
+def most_frequent_answer(answers: NDArray[np.float64]) -> float:
+    """Give the share of a decision map that has the most frequent of the three answers.
+
+    Where it is near 1, there is hardly anything to explain.
+
+    Parameters
+    ----------
+    answers : ndarray
+        As `map_answers` gives them.
+
+    Examples
+    --------
+    >>> most_frequent_answer(np.array([1.0, np.nan, np.nan, np.nan]))
+    0.75
+    """
+    return float(np.unique(answers, return_counts=True)[1].max() / answers.size)
 
 
 def peaks_on_map(dataset: Dataset, grid: DecisionMap, split: Split) -> list[tuple[NDArray, NDArray]]:
@@ -293,6 +317,71 @@ def largest_against_second(table: pd.DataFrame) -> tuple[float, float, int]:
     close = table[table.next_height >= NEARLY_AS_HIGH]
     first, second = (close.changed[close["rank"] == rank].astype(float) for rank in (0, 1))
     return float(first.mean()), float(second.mean()), close.label.nunique()
+
+
+class Sides(NamedTuple):
+    """In how many classes the loss of the largest peak, or of the second one, costs more.
+
+    Attributes
+    ----------
+    largest, second : int
+        Classes that a network loses more often without the largest peak, and without the second one.
+    p : float
+        Two-sided p of the exact sign test; for a single run that is McNemar's exact test.
+    low, high : float
+        Exact 95 % interval of the share of `largest` among both.
+    """
+
+    largest: int
+    second: int
+    p: float
+    low: float
+    high: float
+
+
+def compare_losses(table: pd.DataFrame) -> Sides:
+    """Test whether the loss of the largest peak costs more than that of a second one nearly as high.
+
+    The unit is the class: runs of a network are averaged, as they are asked about the same classes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `occlusion_answers` gives it, runs under one another.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"label": [4, 4], "next_height": 0.9, "rank": [0, 1], "changed": [True, False]})
+    >>> sides = compare_losses(rows)
+    >>> sides.largest, sides.second, sides.p, round(sides.low, 3), sides.high
+    (1, 0, 1.0, 0.025, 1.0)
+    """
+    close = table[table.next_height >= NEARLY_AS_HIGH]
+    first, second = (close[close["rank"] == rank].groupby("label").changed.sum() for rank in (0, 1))
+    more, fewer = int((first > second).sum()), int((first < second).sum())
+    if not more + fewer:
+        return Sides(0, 0, 1.0, 0.0, 1.0)
+    test = stats.binomtest(more, more + fewer)
+    low, high = test.proportion_ci(0.95)
+    return Sides(more, fewer, float(test.pvalue), float(low), float(high))
+
+
+def overrates_largest(shares: pd.Series, matched: pd.Series) -> bool:
+    """Whether a network minds the loss of the largest peak more than peak matching does, and by more than other losses.
+
+    Parameters
+    ----------
+    shares, matched : Series
+        As `changed_by_height` gives them for the network and for peak matching.
+
+    Examples
+    --------
+    >>> matched = pd.Series([0.2, 0.7])
+    >>> overrates_largest(pd.Series([0.1, 0.9]), matched), overrates_largest(pd.Series([0.5, 0.9]), matched)
+    (True, False)
+    """
+    excess = shares - matched
+    return bool(excess.iloc[-1] > max(0.0, excess.iloc[:-1].max()))
 
 
 def degraded_errors(dataset: Dataset, records: Iterable[RunRecord]) -> pd.DataFrame:

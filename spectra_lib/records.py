@@ -243,7 +243,7 @@ class RunRecord(Value):
             elif dataset is not None:
                 wrong = int(np.count_nonzero(np.array(predictions.labels) != dataset.split(name).labels))
                 if wrong != metrics.errors:
-                    found.append(f"{name}: predictions make {wrong} errors, the metrics say {metrics.errors}")
+                    found.append(f"{name}: errors by the predictions: {wrong}, by the metrics: {metrics.errors}")
         if dataset is not None and self.data_digests != data_digests(dataset):
             found.append("the data are not those that the specification gives now")
         return found

@@ -204,7 +204,7 @@ def tampered(record: RunRecord) -> dict[str, RunRecord]:
     accuracies[kept - 1 if kept else -1] = max(accuracies) + 0.01
     shorter = {name: column[:-1] for name, column in history.model_dump().items()}
     changes: dict[str, dict[str, Any]] = {
-        f"{fewer} test errors in place of {test.errors}": {"test": test.model_copy(update={"errors": fewer})},
+        f"{fewer} instead of {test.errors} test errors": {"test": test.model_copy(update={"errors": fewer})},
         "another answer to one test spectrum": {
             "test_predictions": record.test_predictions.model_copy(update={"labels": tuple(labels)})
         },

@@ -54,7 +54,7 @@ SESSION = Session(
 LOSSES = (0.5, *[0.6] * 25)
 
 
-def made_up(spec: RunSpec, answers, data) -> RunRecord:
+def made_up(spec: RunSpec, answers, data, backends=("tensorflow",)) -> RunRecord:
     """Make up a sound record on the challenging set with these answers to the test spectra."""
     ones = (1.0,) * len(LOSSES)
     rates = (3e-4,) * len(LOSSES)
@@ -62,7 +62,7 @@ def made_up(spec: RunSpec, answers, data) -> RunRecord:
         "spec": spec,
         "digest": spec.digest,
         "data_digests": data_digests(data),
-        "sessions": (SESSION,),
+        "sessions": tuple(SESSION.model_copy(update={"backend": name}) for name in backends),
         "history": History(
             loss=LOSSES, accuracy=ones, val_loss=LOSSES, val_accuracy=ones, learning_rate=rates, seconds=ones
         ),
@@ -90,13 +90,13 @@ def spec_of(variant: Variant, seed: int = 0) -> RunSpec:
     return RunSpec.model_validate({"dataset": "challenge", "seed": seed, **variant.fields()}, context=TRUSTED)
 
 
-def run_of(variant: Variant, seed: int, errors: int, data, classes=range(27)) -> RunRecord:
+def run_of(variant: Variant, seed: int, errors: int, data, classes=range(27), **more) -> RunRecord:
     """Make up a run with so many errors, all on these classes and within their triplets."""
     labels = data.test.labels
     answers = labels.copy()
     rows = np.flatnonzero(np.isin(labels, list(classes)))[:errors]
     answers[rows] = labels[rows] // 3 * 3 + (labels[rows] + 1) % 3
-    return made_up(spec_of(variant, seed), answers, data)
+    return made_up(spec_of(variant, seed), answers, data, **more)
 
 
 # Paired comparison
@@ -144,6 +144,19 @@ def test_runs_are_paired_by_seed_and_by_options(challenge):
     )
     table = paired.pair_runs(runs, before, after, lambda record: record.test.errors)
     assert table.to_numpy().tolist() == [[1, 51, 40, -11]]
+
+
+def test_runs_of_different_backends_are_no_pair(challenge):
+    before, after = Variant("vgg"), Variant("vgg", options={"conv_dropout": 0.0})
+    on_both = ("jax", "tensorflow")
+    sides = (("tensorflow",), ("tensorflow",)), (("tensorflow",), ("jax",)), (on_both, on_both), (("jax",), ("jax",))
+    runs = [
+        run_of(variant, seed, errors, challenge, backends=backends)
+        for seed, side in enumerate(sides)
+        for variant, errors, backends in zip((before, after), (50, 40 + seed), side, strict=True)
+    ]
+    table = paired.pair_runs(RunRecords(tuple(runs)), before, after, lambda record: record.test.errors)
+    assert table.to_numpy().tolist() == [[0, 50, 40, -10], [3, 50, 43, -7]]
 
 
 # Categories
@@ -218,7 +231,7 @@ def test_the_studys_runs_are_in_the_campaign():
 def test_the_laptops_study_is_small_and_may_be_widened():
     laptop = choose_profile("laptop")
     study = ablations.choose_study(laptop)
-    assert len(study.runs(laptop)) == 7
+    assert len(study.runs(laptop)) == 8
     assert {run.dataset for run in study.runs(laptop)} == {"laptop"}
     assert {run.max_epochs for run in study.runs(laptop)} == {laptop.max_epochs}
     assert {change.part for change in study.changes} == {Part.BATCH_NORMALIZATION, Part.DROPOUT, Part.POOLING}
@@ -241,6 +254,9 @@ def test_profiles_are_narrowed_with_clear_errors():
 def test_differences_are_those_of_the_modified_networks():
     pairs = {pair.modified.model: pair for pair in ablations.table_2()}
     found = {name: set(ablations.differences(pair.original, pair.modified)) for name, pair in pairs.items()}
+    published = {name: set(ablations.differences(pair.published, pair.modified)) for name, pair in pairs.items()}
+    activation = {"cnnbn_mod": {"hidden_activation"}, "vgg_mod": {"hidden_activation"}}
+    assert published == {name: found[name] | activation.get(name, set()) for name in found}
     assert found == {
         "cnn6_bn": {"batch_normalization"},
         "cnn6_convdo": {"dropout", "conv_dropout"},
@@ -248,7 +264,7 @@ def test_differences_are_those_of_the_modified_networks():
         "vgg_mod": {"kernel", "conv_dropout", "hidden_units", "dropout"},
         "resnet_mod": {"batch_normalization", "stem_relu", "hidden_units", "hidden_activation"},
     }
-    assert {name: pair.simpler.model for name, pair in pairs.items()} == {
+    assert {name: pair.simpler for name, pair in pairs.items()} == {
         "cnn6_bn": "cnn6",
         "cnn6_convdo": "cnn6",
         "cnnbn_mod": "cnnbn_mod",
@@ -280,9 +296,9 @@ def test_ranges_show_every_run_with_its_median(axes):
 def test_effects_show_pairs_mean_and_interval(axes):
     changes = [1.0, 2.0, 3.0]
     rows = {"A": (changes, paired.paired_effect(changes)), "B": ([], paired.NO_EFFECT)}
-    effects.draw_effects(axes, rows, "x", {"A": paired.unpaired_effect([1.0, 2.0], [3.0, 4.0])})
+    effects.draw_effects(axes, rows, "x", {"A": paired.unpaired_effect([1.0, 2.0, 3.0], [3.0, 4.0, 5.0])})
     intervals = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.2 and len(line.get_xdata()) == 2]
-    assert [tuple(np.round(x, 2)) for x in intervals] == [(-1.04, 5.04), (-0.48, 4.48)]
+    assert [tuple(np.round(x, 2)) for x in intervals] == [(-0.27, 4.27), (-0.48, 4.48)]
     (points,) = [line.get_xdata() for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata()) == 3]
     assert points.tolist() == changes
 
@@ -290,7 +306,7 @@ def test_effects_show_pairs_mean_and_interval(axes):
 def test_figures_without_runs_say_so(axes):
     effects.draw_ranges(axes, ["A"], {"linear": ({}, {})}, "x")
     effects.draw_effects(axes, {"A": ([], paired.NO_EFFECT)}, "x")
-    curves = pd.DataFrame(columns=["model", "seed", "epoch", "val_loss"])
+    curves = pd.DataFrame(columns=["run", "model", "seed", "epoch", "val_loss"])
     ablation_figures.draw_losses(axes, curves, "cnn_bn", "cnnbn_mod")
     said = {text.get_text() for text in axes.texts}
     assert said == {"no run of ours yet", "no pair of ours yet"}
@@ -306,11 +322,56 @@ def test_triplet_errors_are_means_over_runs(axes, challenge):
 
 def test_losses_with_and_without_are_told_apart(axes):
     curves = pd.DataFrame(
-        [(model, seed, e, 0.1) for model in ("resnet", "resnet_mod") for seed in (0, 1) for e in range(3)],
-        columns=["model", "seed", "epoch", "val_loss"],
+        [
+            (f"{model} {run}", model, 0, e, 0.1)
+            for model in ("resnet", "resnet_mod")
+            for run in (0, 1)
+            for e in range(3)
+        ],
+        columns=["run", "model", "seed", "epoch", "val_loss"],
     )
     ablation_figures.draw_losses(axes, curves, "resnet", "resnet_mod")
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["without (2)", "with (2)"]
+    assert [len(line.get_xdata()) for line in axes.lines] == [3, 3, 3, 3]  # no line joins two runs of one seed
+
+
+def test_batch_normalisation_is_compared_with_relu_alone(challenge):
+    """Runs with linear layers do not count, nor do those with a changed option."""
+    wanted = [run_of(Variant("cnn_bn"), 0, 60, challenge), run_of(Variant("resnet", None), 0, 60, challenge)]
+    others = [run_of(Variant("cnn_bn", "linear"), 0, 60, challenge)]
+    others += [run_of(Variant("cnn_bn", options={"bn_momentum": 0.9}), 0, 60, challenge)]
+    runs = RunRecords((*wanted, *others))
+    assert list(ablations.with_relu(runs)) == wanted
+    assert ablations.jump_table(runs).model.tolist() == ["cnn_bn", "resnet"]
+
+
+def test_an_interval_that_goes_far_is_cut_off(axes):
+    far, near = [0.0, 8.0], [1.0, 2.0, 3.0]
+    rows = {"A": (far, paired.paired_effect(far)), "B": (near, paired.paired_effect(near))}
+    effects.draw_effects(axes, rows, "x", inside=True)
+    assert axes.get_xlim()[0] > -4 and axes.get_xlim()[1] < 12
+    assert [line.get_marker() for line in axes.lines if line.get_marker() in "<>"] == ["<", ">"]
+    assert effects.cut_off(rows) == f"A, {paired.paired_effect(far).text}"
+
+
+def test_runs_that_hardly_trained_are_named_and_left_out(challenge):
+    def trained(run):
+        return run.model_copy(update={"kept_epoch": 5})
+
+    before, after = Variant("cnn_bn", "linear"), Variant("cnn_bn")
+    runs = [
+        trained(run_of(before, 1, 60, challenge)),
+        *(trained(run_of(after, seed, 44, challenge)) for seed in (0, 1)),
+    ]
+    runs += [run_of(before, 0, 140, challenge), run_of(Variant("vgg", "linear"), 3, 60, challenge)]
+    said = challenge_figures.relu_reading(RunRecords(tuple(runs)), ["cnn_bn", "vgg"])
+    assert said.startswith(
+        "Of 2 pairs of runs with the same seed on the same backend the ReLU raises the accuracy in 2 "
+    )
+    assert "+34.6 percentage points on average" in said
+    assert "That counts 1 pair with a run that kept its first epoch" in said
+    assert "(CNN BN with linear layers, seed 0)" in said  # the run of VGG is in no pair
+    assert said.endswith("Without them it is +9.9 percentage points on average and +9.9 in the median.")
 
 
 # The chapters themselves
@@ -386,9 +447,12 @@ def test_challenge_chapter_with_all_records(tmp_path, monkeypatch, challenge):
 def test_ablations_chapter_without_records(tmp_path, monkeypatch):
     said = run_chapter("ablations", tmp_path, monkeypatch)
     assert said["here"] == "0"
-    assert said["single_reading"] == "None of these changes has runs on both sides yet."
-    assert "| Resnet modified | – | 0 | – | 0 |" in said["tab-table-2"]
-    assert said["tab-table-2"].count("\n| ") == 14  # head and 13 networks
+    assert said["single_reading"] == "None of the 15 changes has runs on both sides yet."
+    assert said["jump_reading"].startswith("No pair of networks")
+    assert "| Resnet modified | ReLU | – | 0 | – | 0 |" in said["tab-table-2"]
+    assert "| CNN BN | linear | – | 0 | – | 0 |" in said["tab-table-2"]
+    assert said["tab-table-2"].count("\n| ") == 16  # head, 13 networks with ReLU or none, two with linear layers
+    assert (said["several"], said["several_relu"]) == ("4", "3")
     assert "convolutional dropout: 0.2 → 0.0" in said["tab-pairs-2"]
 
 
@@ -399,12 +463,14 @@ def test_ablations_chapter_with_all_records(tmp_path, monkeypatch, challenge):
     said = run_chapter("ablations", tmp_path, monkeypatch)
     assert said["missing"] == "0" and said["n_single"] == said["n_single_planned"]
     assert said["n_pooled"] == said["n_pooled_planned"] == "40"
-    assert "15 of 15 changes have runs so far." in said["single_reading"]
+    assert "15 of 15 changes have runs on both sides, 15 of them intervals." in said["single_reading"]
+    assert "in 0 of 5 where the original is as published" not in said["pair_reading"]
+    assert "CNN BN with linear layers, seeds 0, 1, 2, 3 and 4" in said["stalled_reading"]
     narrow = run_chapter("ablations", tmp_path, monkeypatch, models=["vgg"], seeds=[2])
-    assert narrow["tab-table-2"].count("\n| ") == 3 and "Resnet" not in narrow["tab-pairs-2"]
+    assert narrow["tab-table-2"].count("\n| ") == 4 and "Resnet" not in narrow["tab-pairs-2"]
 
 
-@pytest.mark.parametrize(("name", "runs"), [("challenge", 4), ("ablations", 7)])
+@pytest.mark.parametrize(("name", "runs"), [("challenge", 4), ("ablations", 8)])
 def test_chapters_on_the_small_copy(tmp_path, monkeypatch, name, runs):
     """What the laptop profile trains is made up here."""
     data = make_dataset("laptop")
@@ -415,3 +481,29 @@ def test_chapters_on_the_small_copy(tmp_path, monkeypatch, name, runs):
     monkeypatch.setattr(Profile, "gather", gather)
     said = run_chapter(name, tmp_path, monkeypatch, profile="laptop")
     assert (said["dataset"], said["here"], said["missing"]) == ("laptop", str(runs), "0")
+
+
+def test_benchmark_chapter_without_records(tmp_path, monkeypatch):
+    said = run_chapter("benchmark", tmp_path, monkeypatch)
+    assert (said["general_here"], said["challenge_missing"], said["general_runs"]) == ("0", "75", "0 runs")
+    assert said["challenge_reading"] == "None of our runs can be compared in pairs yet."
+    assert said["tab-test-errors"].count("\n| ") == 9
+
+
+def test_benchmark_chapter_of_some_networks_and_seeds(tmp_path, monkeypatch, challenge):
+    store = RunStore(tmp_path / "results")
+    for record in all_runs(challenge):
+        store.save(record)
+    said = run_chapter("benchmark", tmp_path, monkeypatch, models=["cnn3", "vgg"], seeds=[0, 1])
+    assert (said["general_planned"], said["challenge_planned"], said["challenge_here"]) == ("4 runs", "8 runs", "8")
+    assert said["tab-test-errors"].count("\n| ") == 3 and "CNN6" not in said["tab-runs"]
+    assert said["challenge_reading"].startswith("Of 4 pairs of runs")
+    assert "made up, tensorflow" in said["tab-runs"]
+
+
+@pytest.mark.parametrize("name", ["benchmark", "challenge"])
+def test_chapters_refuse_what_there_is_not(tmp_path, monkeypatch, name):
+    with pytest.raises(UnknownNameError, match="unknown published network 'cnn6_bn'; known: cnn2"):
+        run_chapter(name, tmp_path, monkeypatch, models=["cnn6_bn"])
+    with pytest.raises(SpectraError, match=r"seeds: expected some of 0, 1, 2, 3, 4, each once, received \[1, 1\]"):
+        run_chapter(name, tmp_path, monkeypatch, seeds=[1, 1])

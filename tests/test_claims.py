@@ -9,17 +9,19 @@ from typer.testing import CliRunner
 
 from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION
 from spectra_lib.claims import GROUPS, Outcome, claim_rows, gather_evidence, judge, list_claims
-from spectra_lib.claims.benchmark import CONVOLUTIONS, loss_jumps, published_networks
+from spectra_lib.claims.benchmark import CONVOLUTIONS, jumpiness, loss_jumps, never_improved, published_networks
 from spectra_lib.claims.causes import (
     HIDDEN_LAYERS,
     _moved_away,
     _nearest_to_other,
     collapse_gap,
 )
-from spectra_lib.claims.challenge import POOLING_OPTION
+from spectra_lib.claims.challenge import POOLING_OPTION, without_stalled_pairs
+from spectra_lib.claims.comparison import Comparison, backend_of, conclude, pair_by_seed, pairs_by_seed
 from spectra_lib.claims.dataset import judge_generation
 from spectra_lib.claims.evidence import Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
+from spectra_lib.claims.verdict import Verdict
 from spectra_lib.claims_cli import as_text, summary
 from spectra_lib.cli import app
 from spectra_lib.confusions import Cause, cause_of_confusion
@@ -27,7 +29,9 @@ from spectra_lib.dataset import Split, make_dataset
 from spectra_lib.dataset_statistics import coverage_of_test_peaks
 from spectra_lib.errors import SpectraError, UnknownNameError
 from spectra_lib.peaks import place_test_peaks
+from spectra_lib.probe_answers import match_occluded
 from spectra_lib.probes import GRID_SIZE, occlusion
+from spectra_lib.published import published_validation_losses
 from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunRecords, Session, data_digests
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.specification import DatasetSpec, Fingerprint, TestRule, Variation, dataset_spec
@@ -37,7 +41,9 @@ SUPPORTED, CONTRADICTED, UNDECIDED = Outcome.SUPPORTED, Outcome.CONTRADICTED, Ou
 Confused = Sequence[tuple[int, int, int]]
 """Class, answer and number of spectra."""
 
-SESSION = Session(started="", first_epoch=0, machine="", device="", backend="", execution="", versions={}, commit="")
+SESSION = Session(
+    started="", first_epoch=0, machine="", device="", backend="tensorflow", execution="", versions={}, commit=""
+)
 
 SMOOTH = tuple(np.geomspace(1.0, 0.02, 40).tolist())
 JAGGED = tuple(loss * (1 + 9 * (epoch % 2)) for epoch, loss in enumerate(SMOOTH))
@@ -81,8 +87,10 @@ def make_run(
     losses: tuple[float, ...] = SMOOTH,
     probes: Mapping[str, Predictions] | None = None,
     options: Mapping[str, object] | None = None,
+    backends: Sequence[str] = ("tensorflow",),
+    stalled: bool = False,
 ) -> RunRecord:
-    """Make a record up; rows with errors are spread over the test set."""
+    """Make a record up; rows with errors are spread over the test set; one session for each backend."""
     own = labels[dataset]
     if activation == "published":
         activation = PUBLISHED_ACTIVATION.get(model, "linear")
@@ -97,7 +105,8 @@ def make_run(
         spec,
         data_digests={},
         history=History(**history, learning_rate=ones, seconds=ones),
-        kept_epoch=len(losses) - 1,
+        sessions=tuple(SESSION.model_copy(update={"backend": name}) for name in backends),
+        kept_epoch=0 if stalled else len(losses) - 1,
         train=Metrics(n=n_train, errors=train_errors, loss=0.0),
         validation=Metrics(n=1, errors=0, loss=losses[-1]),
         test=Metrics(n=len(own), errors=int(np.count_nonzero(answers != own)), loss=0.0),
@@ -462,7 +471,10 @@ def test_one_right_answer_without_a_shift_contradicts_claim_21(nothing, labels):
 def test_golden_values_of_the_published_datasets(nothing):
     verdicts = {finding.claim.number: finding.verdict for finding in judge(nothing, [2, 3, 26, 28])}
     assert (verdicts[2].outcome, verdicts[2].effect) == (CONTRADICTED, 4)
-    assert "as could 32 of 4,500 test spectra" in verdicts[2].sentence
+    assert "500 of 500 ideal spectra are different" in verdicts[2].sentence
+    assert (
+        "reaches 4 ideal spectra, and 32 of 4,500 test spectra fit more than one class (5 pairs" in verdicts[2].sentence
+    )
     assert verdicts[3].outcome is SUPPORTED
     assert "4,500 of 4,500 test spectra; 15,717 of 15,741 test peaks" in verdicts[3].sentence
     assert (verdicts[26].outcome, verdicts[26].effect, verdicts[26].n) == (CONTRADICTED, 3, 18)
@@ -584,6 +596,28 @@ def test_only_linear_layers_collapse():
         assert collapse_gap([max(2, width // 20) for width in hidden], 5, "relu") > 1e-3
 
 
+def test_the_linear_layers_of_a_trained_network_collapse():
+    """Records keep no weights, so a small network is trained here."""
+    import keras
+
+    from spectra_lib.linear_stack import predict_collapsed
+    from spectra_lib.networks import build_model
+
+    data = make_dataset("smoke")
+    keras.utils.set_random_seed(0)
+    spectra, targets = data.train.spectra(), np.eye(data.spec.n_classes)[data.train.labels]
+    model = build_model(
+        "cnn2", data.spec.n_points, data.spec.n_classes, hidden_activation="linear", hidden_units=(40, 20)
+    )
+    before = model.get_weights()
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="categorical_crossentropy")
+    model.fit(spectra[..., None], targets, batch_size=8, epochs=10, verbose=0)
+    assert all(np.abs(old - new).max() > 1e-3 for old, new in zip(before, model.get_weights(), strict=True))
+    asked = model.predict(data.test.spectra()[..., None], verbose=0)
+    assert (asked.argmax(axis=1) == data.test.labels).mean() > 0.9
+    assert np.allclose(predict_collapsed(model, data.test.spectra()), asked, atol=1e-5)
+
+
 def test_figures_of_the_networks_are_those_of_the_networks():
     from spectra_lib.networks import describe_model
 
@@ -638,7 +672,7 @@ def test_only_sound_records_of_comparable_runs_count():
     evidence = gather_evidence(RunRecords((good, *others, wrong)), "smoke", "smoke")
     assert list(evidence.records) == [good]
     assert len(evidence.set_aside) == 1
-    assert "predictions make 0 errors, the metrics say 5" in evidence.set_aside[0]
+    assert "errors by the predictions: 0, by the metrics: 5" in evidence.set_aside[0]
     assert list(evidence.on_general("cnn2")) == [good]
     code = gather_evidence(RunRecords((good, *others)), "smoke", "smoke", rules="code")
     assert [record.spec.protocol for record in code.records] == ["code"]
@@ -665,11 +699,169 @@ def test_other_datasets_leave_claims_on_named_classes_undecided():
         assert "not in the dataset at hand" in verdicts[number].sentence
 
 
-def test_a_loss_that_is_not_finite_is_a_jump(labels):
-    losses = (0.5, None, 0.25, 0.5)
+# Jumps of the validation loss
+
+EPOCHS = np.arange(60)
+FALLING = 0.8 * np.exp(-EPOCHS / 12) + 0.01
+RISING = 0.5 * 1.08**EPOCHS
+TURNING = np.exp(((EPOCHS - 30) / 20) ** 2) / 10
+JUMPING = FALLING * np.where(EPOCHS % 7 == 3, 10.0, 1.0)
+
+
+def test_only_a_loss_that_goes_up_and_down_jumps():
+    assert jumpiness(FALLING.tolist()) == jumpiness(RISING.tolist()) == 0.0
+    assert jumpiness(TURNING.tolist()) < 0.002
+    # one decade upwards and back, every seventh epoch
+    assert jumpiness(JUMPING.tolist()) == pytest.approx(np.count_nonzero(EPOCHS % 7 == 3) / len(EPOCHS), rel=0.1)
+    # whichever way the curve tends, the same jumps are as large
+    onto_rising = RISING * JUMPING / FALLING
+    assert jumpiness(onto_rising.tolist()) == pytest.approx(jumpiness(JUMPING.tolist()), rel=0.1)
+    # an excursion of two epochs is a jump, too
+    assert jumpiness([0.1] * 10 + [1.0, 1.0] + [0.1] * 8) == pytest.approx(2 / 20)
+
+
+def test_a_loss_that_is_not_finite_stands_out(labels):
     run = make_run(labels, "cnn2")
-    run = run.model_copy(update={"history": run.history.model_copy(update={"val_loss": losses})})
-    assert loss_jumps(run) == pytest.approx((1 + 1 + np.log10(2)) / 3)
+    run = run.model_copy(update={"history": run.history.model_copy(update={"val_loss": (0.5, None, 0.5, 0.5, 0.5)})})
+    assert loss_jumps(run) == pytest.approx(1 / 5)
+    assert jumpiness([0.5, 0.5, None, None, None, None]) == jumpiness([None, None]) == jumpiness([]) == 0.0
+
+
+def test_published_curves_with_batch_normalisation_jump_more_than_those_without():
+    curves = published_validation_losses()
+    jumps = curves.groupby(["model", "seed"]).val_loss.apply(lambda losses: jumpiness(losses.tolist()))
+    assert min(jumps["cnn_bn"].min(), jumps["resnet"].min()) > 2 * jumps["cnn2"].max()
+
+
+def test_a_loss_that_only_rises_is_named_and_no_jump(nothing, labels):
+    bench = Bench(nothing, labels)
+    runs = on_challenge(bench, "cnn_bn", tuple(RISING.tolist())) + on_challenge(bench, "cnnbn_mod", SMOOTH)
+    assert [never_improved(run) for run in runs] == [True] * 3 + [False] * 3
+    (finding,) = judge(replace(nothing, records=RunRecords(tuple(runs))), [37])
+    assert finding.verdict.outcome is UNDECIDED and finding.verdict.effect == 0.0
+    assert "3 of 3 runs never falls below that of the first epoch: cnn_bn relu (seeds 0, 1, 2)" in (
+        finding.verdict.sentence
+    )
+
+
+# Pairs of runs
+
+
+def test_runs_are_paired_by_seed_on_the_same_backend(labels):
+    def run(seed, activation, errors, *backends):
+        more = {"dataset": "challenge", "activation": activation, "errors": errors, "backends": backends}
+        return make_run(labels, "vgg", seed, **more)
+
+    linear = [run(0, "linear", 50, "tensorflow"), run(1, "linear", 51, "jax"), run(2, "linear", 52, "jax")]
+    relu = [run(0, "relu", 40, "tensorflow"), run(1, "relu", 41, "tensorflow"), run(2, "relu", 42, "jax", "tensorflow")]
+    assert [backend_of(each) for each in relu] == ["tensorflow", "tensorflow", None]
+    assert backend_of(run(0, "relu", 40)) is None  # without any session
+    assert backend_of(run(0, "relu", 40, "jax", "jax")) == "jax"  # interrupted, and resumed on the same
+    assert pairs_by_seed(relu, linear) == [(relu[0], linear[0])]
+    assert pairs_by_seed([relu[2]], [relu[2]]) == []
+    errors = pair_by_seed(RunRecords(tuple(relu)), RunRecords(tuple(linear)), lambda record: record.test.errors)
+    assert errors == [-10]
+
+
+def test_pairs_across_backends_do_not_count(nothing, labels):
+    bench = Bench(nothing, labels)
+    runs = bench.challenge("relu", vgg=[50, 53, 56])
+    runs += [
+        bench.run("vgg", seed, dataset="challenge", activation="linear", errors=40 + seed, backends=[backend])
+        for seed, backend in enumerate(("tensorflow", "tensorflow", "jax"))
+    ]
+    (finding,) = judge(replace(nothing, records=RunRecords(tuple(runs))), [29])
+    assert finding.verdict.outcome is UNDECIDED and finding.verdict.n == 4
+    assert "2 of 3 of vgg relu, vgg linear" in finding.verdict.sentence
+
+
+def with_stalled(bench: Bench) -> list[RunRecord]:
+    """CNN BN, of which two runs with linear layers never trained, and VGG, which does not gain."""
+    never = [
+        bench.run("cnn_bn", seed, dataset="challenge", activation="linear", errors=145 - seed, stalled=True)
+        for seed in (0, 1)
+    ]
+    return [
+        *bench.challenge("linear", vgg=[50, 52, 54]),
+        *bench.challenge("relu", vgg=[50, 53, 53], cnn_bn=[70, 74, 80]),
+        *never,
+        bench.run("cnn_bn", 2, dataset="challenge", activation="linear", errors=81),
+    ]
+
+
+def test_gains_over_runs_that_never_trained_are_named(nothing, labels):
+    records = RunRecords(tuple(with_stalled(Bench(nothing, labels))))
+    for number in (29, 34):
+        (finding,) = judge(replace(nothing, records=records), [number])
+        assert "hardly trained: cnn_bn linear (seeds 0, 1)." in finding.verdict.sentence
+    (finding,) = judge(replace(nothing, records=records), [29])
+    gains = 100 * np.array([0, -1, 1, 75, 70, 1]) / 162
+    assert f"by +{gains.mean():.1f} points on average, by +{np.median(gains):.1f} at the median" in (
+        finding.verdict.sentence
+    )
+    assert "two-sided sign-flip test of the mean, p = 0.25" in finding.verdict.sentence  # 16 of 64 means are as large
+    assert "Without their pairs the mean change is +0.2 points (4 pairs)." in finding.verdict.sentence
+    assert "percentage points, cnn_bn (" in finding.verdict.effect_text
+    paired = [(records[0], records[0])]
+    assert without_stalled_pairs(paired) == ""
+
+
+# Several comparisons
+
+
+def test_the_number_of_planned_comparisons_widens_what_can_contradict():
+    against = Comparison("a against b", -4.0, 1.0, freedom=4.0)
+    one, two, twenty = (conclude([against], {}, "errors", planned=planned) for planned in (1, 2, 20))
+    assert [verdict.outcome for verdict in (one, two, twenty)] == [CONTRADICTED, CONTRADICTED, UNDECIDED]
+    # shown is the interval that decides, with its confidence where that is not 95 %
+    assert one.effect_text.startswith("−4 errors, a against b (−6.78 to")
+    assert two.effect_text.startswith("−4 errors, a against b (97.5 % interval −")
+    assert two.interval[1] < 0 < twenty.interval[1]
+    assert twenty.level == pytest.approx(1 - 0.05 / 20)
+    assert all(verdict.interval == against.interval(verdict.level) for verdict in (one, two, twenty))
+    # the same evidence, and further comparisons that say nothing: the verdict stays
+    others = [Comparison(f"{name} against b", 0.0, 1.0, freedom=4.0) for name in "cdefghijklmnopqrstu"]
+    assert conclude([against, *others], {}, "errors", planned=20).outcome is UNDECIDED
+    assert conclude([against, *others], {}, "errors", planned=20).interval == twenty.interval
+    support = conclude([replace(against, difference=4.0)], {}, "errors", planned=1)
+    assert (support.outcome, support.level) == (SUPPORTED, 0.95)
+
+
+def test_what_is_shown_is_the_difference_and_not_the_distance_from_the_margin(nothing, labels):
+    runs = Bench(nothing, labels).challenge(cnn2=[54, 55, 56], cnn3=[62, 63, 64], inc3=[44, 45, 46])
+    (finding,) = judge(replace(nothing, records=RunRecords(tuple(runs))), [32])
+    assert finding.verdict.outcome is CONTRADICTED  # 6.2 points behind, where 3 are allowed
+    assert finding.verdict.effect == pytest.approx(-1000 / 162)
+    assert finding.verdict.meaning == "percentage points, cnn2 against inc3"
+    assert "claimed above −3" in finding.verdict.sentence
+
+
+# The largest peak
+
+
+def test_a_network_that_weighs_peaks_as_peak_matching_does_is_no_evidence(nothing, labels):
+    """It answers otherwise more often without the largest peak than without another one, and rightly so."""
+    matched = predicted(match_occluded(nothing.general))
+    records = RunRecords(tuple(Bench(nothing, labels).same(probes={"occlusion": matched})))
+    (finding,) = judge(replace(nothing, records=records), [22])
+    assert (finding.verdict.outcome, finding.verdict.effect) == (UNDECIDED, 0.0)
+    assert "by 31.4 percentage points for peak matching" in finding.verdict.sentence
+    assert "31.4 for vgg (3 runs)" in finding.verdict.sentence
+
+
+# How verdicts read
+
+
+def test_numbers_and_plurals_read_well(nothing, labels):
+    assert Verdict(SUPPORTED, 1.0, "m", 1, 2, "classes", "").n_text == "1 class, 2 needed"
+    assert Verdict(SUPPORTED, 3.7e-5, "m", 0, 2, "networks", "").n_text == "0 networks, 2 needed"
+    assert Verdict(SUPPORTED, 3.7e-5, "m", 0, 2, "runs", "", (-1e-6, 1.0)).effect_text == "3.7·10⁻⁵ m (−1·10⁻⁶ to 1)"
+    bench = Bench(nothing, labels)
+    runs = [bench.run("vgg", errors=3), bench.run("resnet", dataset="challenge", activation=None, errors=156)]
+    for finding in judge(replace(nothing, records=RunRecords(tuple(runs)))):
+        text = f"{finding.verdict.effect_text} {finding.verdict.n_text} {finding.verdict.sentence}"
+        for odd in (" 1 runs", "0 of 0", " 1 errors", " 1 pairs", "e-0", "e-1", "(-", " -1", " -0"):
+            assert odd not in f" {text}", text
 
 
 # List and command

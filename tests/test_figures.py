@@ -119,6 +119,31 @@ def test_accuracies_of_published_runs_and_ours_share_a_row():
     assert rows.iloc[5].tolist() == ["CNN2", 7, "–", "25.00", "25.00", "–", "25.00", "–", "25.00"]
 
 
+def test_losses_are_one_line_for_each_run():
+    curves = pd.DataFrame(
+        [(run, "vgg", 0, epoch, 0.1) for run in ("linear", "relu") for epoch in range(3)],
+        columns=["run", "model", "seed", "epoch", "val_loss"],
+    )
+    _, (axes, empty) = style.new_figure(3, columns=2)
+    theirs = curves.drop(columns="run")[:3].assign(model="cnn2")
+    benchmark.draw_validation_losses(axes, theirs, curves, "vgg")
+    assert [len(line.get_xdata()) for line in axes.lines] == [3, 3]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ours (2)"]
+    benchmark.draw_validation_losses(empty, theirs, curves, "cnn6")
+    assert "no run of ours yet" in [text.get_text() for text in empty.texts]
+
+
+@pytest.mark.parametrize("limits", [(3.2, 3.4), (3.0, 7.0), (0.6, 3.5), (0.02, 0.5), (0.015, 0.45), (1e-3, 10.0)])
+def test_a_logarithmic_scale_has_two_numbers_or_more(limits):
+    figure, (axes,) = style.new_figure(3)
+    axes.set(yscale="log", ylim=limits)
+    benchmark.label_log_scale(axes)
+    figure.canvas.draw()
+    low, high = limits
+    shown = [t.get_text() for t, y in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True) if low <= y <= high]
+    assert len([text for text in shown if text]) >= 2
+
+
 def test_costs_are_drawn_for_networks_with_runs():
     figure, panels = style.new_figure(3, columns=2)
     theirs = pd.Series([30, 40, 10], index=["cnn2", "cnn2", "cnn6"])

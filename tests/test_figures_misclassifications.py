@@ -57,7 +57,9 @@ def test_the_second_spectrum_hangs_below(challenge):
 def test_fingerprints_are_mirrored(challenge):
     _, (axes,) = style.new_figure(2)
     two = challenge.fingerprints[:2]
-    figures.draw_fingerprints_around(axes, two, ["a", "b"], 5000, shared=[700])
+    figures.draw_fingerprints_around(axes, two, ["a", "b"], 5000, shared=[700], reach=100)
+    (shade,) = axes.patches
+    assert (shade.get_x(), shade.get_width()) == (600, 200)
     assert axes.lines[0].get_ydata().tolist() == list(two[0].heights)
     assert axes.lines[1].get_ydata().tolist() == [-height for height in two[1].heights]
 
@@ -120,5 +122,5 @@ def test_share_of_confused_classes():
 def test_rows_of_pairs_read_as_they_shall(benchmark):
     errors = pd.DataFrame({"model": ["vgg"], "class_a": [246], "class_b": [382], "errors": [5], "runs": [3]})
     table = confusions.pair_table(benchmark, errors[:0], errors, {})
-    expected = ["246/382", "minor peak", "3, 2", "peak of height 0.04", 0, "–", "5 (3)"]
+    expected = ["246/382", "minor peak", "0.04", 63, "0.03", "0.84", 0, "–", "5 (3)"]
     assert figures.pair_rows(table).iloc[0].tolist() == expected

@@ -73,14 +73,15 @@ def test_times_are_those_of_one_device(smoke: Dataset):
         made = record(smoke, errors, seed=errors)
         (session,) = made.sessions
         sessions = tuple(session.model_copy(update={"device": device}) for device in devices)
-        return made.model_copy(update={"sessions": sessions})
+        return made.model_copy(update={"sessions": sessions, "peak_memory_bytes": 10**9 * errors})
 
     runs = on(1, "slow"), on(3, "fast"), on(5, "fast"), on(9, "slow", "fast")
     board = make_leaderboard(smoke, RunRecords(runs))
     row = board[board.kind == NETWORK].iloc[0]
-    assert (row.runs, row.test_errors, row.device, row.seconds) == (4, 4.5, "fast", 14.0)
+    assert (row.runs, row.test_errors, row.device, row.seconds, row.memory_bytes) == (4, 4.5, "fast", 14.0, 4e9)
+    assert leaderboard_rows(board)["Memory (GB)"].tolist() == ["–", "4.0"]
     moved = make_leaderboard(smoke, RunRecords(runs[3:]))
-    assert moved[moved.kind == NETWORK][["device", "seconds"]].isna().all(axis=None)
+    assert moved[moved.kind == NETWORK][["device", "seconds", "memory_bytes"]].isna().all(axis=None)
 
 
 def test_runs_that_differ_in_the_seed_share_a_row(smoke: Dataset):

@@ -1,13 +1,16 @@
 """Methods chapter: replayed protocols, runs repeated and tampered with, differences between text and code."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spectra_lib import differences, replay, reproducibility
+from spectra_lib.ablations import changes_several, table_2
 from spectra_lib.claims.evidence import gather_evidence
 from spectra_lib.dataset import make_dataset
+from spectra_lib.differences import State
 from spectra_lib.errors import SpectraError
 from spectra_lib.figures import methods as figures
 from spectra_lib.figures import provenance
@@ -103,6 +106,12 @@ def evidence():
     return gather_evidence(RunRecords(()), "smoke", "challenge", measured={})
 
 
+def base_record():
+    """One of our runs on the challenging set."""
+    runs = load_records(RESULTS).select(dataset="challenge", model="cnn2", hidden_activation="relu", protocol="paper")
+    return next(run for run in runs if run.spec.seed == 0 and run.spec.precision == "float32")
+
+
 def effects(evidence, records):
     return {each.topic: each for each in differences.list_differences(evidence, RunRecords(tuple(records)))}
 
@@ -110,24 +119,83 @@ def effects(evidence, records):
 def test_without_records_what_needs_runs_waits_for_them(evidence):
     found = effects(evidence, [])
     for topic in ("Weights that are kept", "Training accuracy", "Resnet"):
-        assert not found[topic].measured and found[topic].effect.startswith("Not measured yet: ")
+        assert found[topic].state == State.WAITING and found[topic].effect.startswith("Not measured yet: ")
     assert "72 of 162 test spectra are exact ties" in found["Challenging test set"].effect
     assert "waits for runs of CNN2 and VGG" in found["Learning rate on a plateau"].effect
+    assert found["Learning rate on a plateau"].state == State.PARTLY
+    assert found["Peaks of a class"].state == State.MEASURED and not found["Peaks of a class"].argument
+    assert found["Resnet"].argument
 
 
 def test_with_records_effects_are_computed(evidence):
-    base = load_records(RESULTS).select(model="cnn2", hidden_activation="relu", protocol="paper")[0]
+    base = base_record()
     records = [variant(base, 0.5, seed=seed) for seed in range(3)]
     records += [variant(base, 1 / 3, seed=seed, protocol="code") for seed in range(3)]
     records += [variant(base, 2 / 3, model="resnet", hidden_activation=None, options={"dropout": 0.0})]
     records += [variant(base, 0.5, model="cnn_bn", seed=1), variant(base, 2 / 3, model="cnnbn_mod", seed=1)]
     found = effects(evidence, records)
-    assert "+16.7 points (16.7 to 16.7), 3 pairs, by the text's rules" in found["Learning rate on a plateau"].effect
+    assert (
+        "+16.7 (+16.7 to +16.7) points in 3 pairs of CNN2, by the text's rules"
+        in found["Learning rate on a plateau"].effect
+    )
     assert found["Resnet"].effect.startswith("1 run without dropout: 66.7 % of test spectra right")
-    assert "cnn_bn, batch normalisation removed, ReLU: +16.7 points, 1 pair." in (
+    assert "CNN BN, batch normalisation removed, ReLU: +16.7 points in 1 pair." in (
         found["Modified networks (Table 2)"].effect
     )
-    assert found["Weights that are kept"].measured and found["Training accuracy"].measured
+    for topic in ("Weights that are kept", "Training accuracy"):
+        assert found[topic].state == State.MEASURED and "On the challenging set" in found[topic].effect
+
+
+def test_runs_on_different_backends_make_no_pair(evidence):
+    base = base_record()
+    elsewhere = base.model_copy(
+        update={"sessions": tuple(s.model_copy(update={"backend": "jax"}) for s in base.sessions)}
+    )
+    records = [variant(base, 0.5), variant(elsewhere, 0.4, protocol="code")]
+    records += [variant(base, 0.5, model="cnn_bn"), variant(elsewhere, 0.4, model="cnnbn_mod")]
+    found = effects(evidence, records)
+    assert found["Learning rate on a plateau"].state == State.PARTLY
+    assert "not measured yet" in found["Modified networks (Table 2)"].effect
+
+
+def test_effects_on_training_rest_on_the_papers_networks_by_the_text(evidence):
+    base = base_record()
+    wanted = [variant(base, 0.5), variant(base, 0.5, seed=1, hidden_activation="linear")]
+    others = [
+        variant(base, 0.5, protocol="code"),
+        variant(base, 0.5, precision="mixed_bfloat16"),
+        variant(base, 0.5, model="peaknet", hidden_activation=None),
+        variant(base, 0.5, model="cnn6_bn"),
+        variant(base, 0.5, options={"dropout": 0.0}),
+        variant(base, 0.5, dataset="laptop"),
+    ]
+    chosen = differences.paper_networks(evidence, RunRecords((*wanted, *others)))
+    assert list(chosen) == wanted
+    assert "our 2 runs of CNN2" in effects(evidence, [*wanted, *others])["Training accuracy"].effect
+
+
+def test_runs_that_kept_their_first_epoch_are_left_out_by_name(evidence):
+    base = base_record()
+    stuck = variant(base, 0.1, model="cnn_bn", hidden_activation="linear").model_copy(update={"kept_epoch": 0})
+    effect = effects(evidence, [base, stuck])["Training accuracy"].effect
+    assert "over our 1 run of CNN2" in effect
+    assert effect.endswith("Left out, as they kept their first epoch: CNN BN with linear layers, seed 0.")
+
+
+def test_one_count_of_modified_networks_that_change_several_things(evidence):
+    several = sum(map(changes_several, table_2()))
+    found = effects(evidence, [])["Modified networks (Table 2)"].found
+    assert found.startswith(f"{several} of 5 differ") and "CNN6 ConvDO (dense dropout, convolutional dropout)" in found
+
+
+def test_differences_unfold_and_use_the_names_of_the_book(evidence):
+    found = differences.list_differences(evidence, RunRecords(()))
+    shown = figures.DifferencesList(found)
+    assert shown.markdown().count(":::{dropdown}") == len(found)
+    bundle = shown._repr_mimebundle_()
+    assert bundle["text/html"].count("<details>") == len(found)
+    for text in bundle.values():
+        assert not re.search(r"cnnbn_mod|conv_dropout|e-0\d|-\d+\.\d", text)
 
 
 def test_number_formats_are_compared_over_the_seeds_that_both_have():

@@ -1,7 +1,9 @@
 """Answers on the probes: read as they are, and summed up rightly."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 import spectra_lib as sl
 from spectra_lib import probe_answers
@@ -37,6 +39,7 @@ def test_the_axes_share_the_variance(challenge, record):
     grid = decision_map(challenge, (18, 19))
     table = probe_answers.variance_by_axes([record, record], grid)
     assert table.runs.tolist() == [2]
+    assert 1 / 3 <= table.same[0] <= 1
     assert 0 <= table.height[0] <= 1 and 0 <= table.position[0] <= 1
     assert probe_answers.explained_by_axes(np.ones(GRID_SIZE**2, dtype=bool)) == (0.0, 0.0)
     stripes = np.tile(np.arange(GRID_SIZE) % 2 == 0, GRID_SIZE)
@@ -88,6 +91,33 @@ def test_peak_matching_minds_high_peaks_more(benchmark):
     assert shares["0–0.2"] < 0.1 < shares["0.2–0.4"] < shares["0.6–0.8"]
     first, second, n = probe_answers.largest_against_second(table)
     assert n > 100 and abs(first - second) < 0.1  # nearly equal heights: nearly equal losses
+    sides = probe_answers.compare_losses(table)
+    assert sides.p > 0.5 and sides.low < 0.5 < sides.high
+    assert (sides.largest - sides.second) / n == pytest.approx(first - second)
+
+
+def test_losses_are_compared_class_by_class():
+    """As in McNemar's test, classes in which both losses cost the same say nothing."""
+    rows = [
+        {"label": label, "next_height": 0.9, "rank": rank, "changed": changed}
+        for label in range(30)
+        for rank, changed in ((0, label < 20), (1, label % 3 == 0))
+    ]
+    sides = probe_answers.compare_losses(pd.DataFrame(rows))
+    assert (sides.largest, sides.second) == (13, 3)  # 1, 2, 4 … 19 against 21, 24, 27
+    assert sides.p == pytest.approx(stats.binomtest(13, 16).pvalue)
+    twice = pd.DataFrame(rows + rows)
+    assert probe_answers.compare_losses(twice) == sides  # a second run with the same answers is no further evidence
+    none = probe_answers.compare_losses(pd.DataFrame(rows).assign(changed=True))
+    assert (none.largest, none.second, none.p, none.low, none.high) == (0, 0, 1.0, 0.0, 1.0)
+
+
+def test_a_network_overrates_the_largest_peak_if_it_alone_stands_out():
+    matched = pd.Series([0.1, 0.4, 0.6], index=["0–0.2", "0.8–1", "largest"])
+    assert probe_answers.overrates_largest(matched + np.array([0.0, -0.1, 0.2]), matched)
+    assert not probe_answers.overrates_largest(matched + 0.2, matched)
+    assert not probe_answers.overrates_largest(matched - np.array([0.3, 0.3, 0.1]), matched)
+    assert probe_answers.overrates_largest((matched + np.array([0.0, 0.0, 0.2])).mask([False, True, False]), matched)
 
 
 def test_too_few_spectra_give_no_share(challenge):

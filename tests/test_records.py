@@ -217,7 +217,7 @@ def test_a_sound_record(record, smoke):
         ({"reevaluation_gap": None}, "re-evaluation differs"),
         ({"reevaluation_gap": 0.002}, "re-evaluation differs from the logged figures by 0.002"),
         ({"test": {"n": 35, "errors": 1, "loss": 1.0}}, "test: 36 predictions for 35 spectra"),
-        ({"test": {"n": 36, "errors": 0, "loss": 1.0}}, "test: predictions make 1 errors, the metrics say 0"),
+        ({"test": {"n": 36, "errors": 0, "loss": 1.0}}, "test: errors by the predictions: 1, by the metrics: 0"),
         ({"validation": {"n": 16, "errors": 2, "loss": 1.0}}, "validation: predictions make 1 errors"),
         ({"data_digests": {"train": "", "validation": "", "test": ""}}, "the data are not those"),
     ],

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.ndimage import median_filter
 
 from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
-    CONFIDENCE,
     SEEDS,
     compare_groups,
     conclude,
@@ -25,7 +26,7 @@ from spectra_lib.claims.comparison import (
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import Outcome, Verdict
+from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, counted, figure
 from spectra_lib.records import RunRecord, RunRecords
 
 SECTION = "Results, Benchmark results"
@@ -46,8 +47,8 @@ NORMALISED = ("cnn_bn", "resnet")
 VARIES = 0.1
 """Scatter between seeds, relative to the mean, from which results vary substantially."""
 
-ONE_DECADE = 1.0
-"""Jump that stands for a loss that was not finite."""
+JUMP_WINDOW = 5
+"""Epochs of the running median that a loss jumps away from: an excursion of one or two epochs is a jump."""
 
 
 def errors_of(record: RunRecord) -> float:
@@ -66,10 +67,45 @@ def running_training_errors(record: RunRecord) -> float:
 
 
 def loss_jumps(record: RunRecord) -> float:
-    """Tell how much a validation loss jumps: its mean rise from one epoch to the next, in decades, falls counting 0."""
-    losses = np.array([np.nan if loss is None else max(loss, 1e-12) for loss in record.history.val_loss])
-    rises = np.maximum(np.diff(np.log10(losses)), 0.0)
-    return float(np.nan_to_num(rises, nan=ONE_DECADE).mean()) if len(rises) else 0.0
+    """Tell how much a validation loss goes up and down, in decades: its mean distance from a running median.
+
+    The median runs over five epochs. It equals the loss wherever that only falls or only rises, however steeply, so
+    that neither good training nor plain divergence counts, and a curve with one turning point hardly does. A loss that
+    is not finite counts as ten times the largest finite one of its run.
+    """
+    return jumpiness(record.history.val_loss)
+
+
+def jumpiness(losses: Sequence[float | None]) -> float:
+    """Give the mean distance of the logarithm of a curve from its running median (`loss_jumps`).
+
+    Examples
+    --------
+    >>> jumpiness([0.8, 0.4, 0.2, 0.1, 0.05]), jumpiness([0.1, 0.2, 0.4, 0.8, 1.6])
+    (0.0, 0.0)
+    >>> round(jumpiness([0.1, 0.1, 0.1, 1.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]), 9)  # one decade in ten epochs
+    0.1
+    """
+    finite = [max(loss, 1e-12) for loss in losses if loss is not None and math.isfinite(loss)]
+    if not finite:
+        return 0.0
+    known = [10 * max(finite) if loss is None or not math.isfinite(loss) else max(loss, 1e-12) for loss in losses]
+    decades = np.log10(known)
+    return float(np.abs(decades - median_filter(decades, JUMP_WINDOW, mode="nearest")).mean())
+
+
+def never_improved(record: RunRecord) -> bool:
+    """Tell whether no later epoch had a lower validation loss than the first one.
+
+    Examples
+    --------
+    >>> from spectra_lib.records import RunRecord, History
+    >>> run = RunRecord.model_construct(history=History(val_loss=(0.5, 0.7, None)))
+    >>> never_improved(run)
+    True
+    """
+    first, *later = (math.inf if loss is None else loss for loss in record.history.val_loss)
+    return bool(later) and min(later) >= first
 
 
 def final_loss(record: RunRecord) -> float:
@@ -94,8 +130,8 @@ def every_network_is_accurate(evidence: Evidence) -> Verdict:
     worst = max(runs, key=errors_of)
     over = sum(errors_of(record) > 50 for record in runs)
     sentence = (
-        f"{len(runs) - over} of {len(runs)} runs stay within 50 errors; the worst, {worst.spec.model} with seed "
-        f"{worst.spec.seed}, makes {errors_of(worst):.0f}."
+        f"{len(runs) - over} of {counted(len(runs), 'run')} {'stays' if len(runs) == 1 else 'stay'} within 50 errors; "
+        f"the worst, {worst.spec.model} with seed {worst.spec.seed}, makes {errors_of(worst):.0f}."
     )
     return conclude_for_every_run(over > 0, groups, errors_of(worst), meaning, sentence, need=ALL_SEEDS)
 
@@ -109,7 +145,7 @@ def cnn6_errs_least(evidence: Evidence) -> Verdict:
     """
     groups = published_networks(evidence)
     pairs = [(model, "cnn6") for model in PUBLISHED if model != "cnn6"]
-    verdict = conclude(compare_groups(groups, pairs, errors_of), groups, "errors")
+    verdict = conclude(compare_groups(groups, pairs, errors_of), groups, "errors", planned=len(pairs))
     if len(groups["cnn6"]) < SEEDS or verdict.outcome is Outcome.CONTRADICTED:
         return verdict
     mean = mean_above_zero("mean", [errors_of(record) for record in groups["cnn6"]])
@@ -171,7 +207,7 @@ def cnn_bn_is_worst(evidence: Evidence) -> Verdict:
     """
     groups = published_networks(evidence)
     pairs = [("cnn_bn", model) for model in PUBLISHED if model != "cnn_bn"]
-    verdict = conclude(compare_groups(groups, pairs, errors_of), groups, "errors", need=ALL_SEEDS)
+    verdict = conclude(compare_groups(groups, pairs, errors_of), groups, "errors", planned=len(pairs), need=ALL_SEEDS)
     scatter = {m: float(np.std([errors_of(r) for r in g], ddof=1)) for m, g in groups.items() if len(g) >= ALL_SEEDS}
     if "cnn_bn" not in scatter or len(scatter) < 2:
         return verdict
@@ -181,17 +217,14 @@ def cnn_bn_is_worst(evidence: Evidence) -> Verdict:
         f"{verdict.sentence} Between seeds CNN BN scatters by {scatter['cnn_bn']:.1f} errors (standard deviation), "
         + (f"{widest} by {scatter[widest]:.1f}." if wider else f"the most of {len(scatter)} networks with five seeds.")
     )
-    outcome = Outcome.CONTRADICTED if wider else verdict.outcome
-    return Verdict(
-        outcome, verdict.effect, verdict.meaning, verdict.n, verdict.needed, "runs", sentence, verdict.interval
-    )
+    return replace(verdict, outcome=Outcome.CONTRADICTED if wider else verdict.outcome, sentence=sentence)
 
 
 @claim(10, SECTION, "CNN3 errs less than CNN2.", uses="test errors")
 def cnn3_beats_cnn2(evidence: Evidence) -> Verdict:
     """Decided by the 95 % interval of the difference of the means, three seeds of both or more."""
     groups = published_networks(evidence, ("cnn2", "cnn3"))
-    return conclude(compare_groups(groups, [("cnn2", "cnn3")], errors_of), groups, "errors")
+    return conclude(compare_groups(groups, [("cnn2", "cnn3")], errors_of), groups, "errors", planned=1)
 
 
 @claim(11, SECTION, "INC3 and INC6 are considerably better than CNN2 and CNN3.", uses="test errors")
@@ -199,7 +232,8 @@ def inception_is_considerably_better(evidence: Evidence) -> Verdict:
     """In all four pairs the network with inception blocks makes less than three quarters of the other's errors."""
     groups = published_networks(evidence, ("cnn2", "cnn3", "inc3", "inc6"))
     pairs = [(plain, inception) for plain in ("cnn2", "cnn3") for inception in ("inc3", "inc6")]
-    return conclude(compare_groups(groups, pairs, errors_of, CONSIDERABLY), groups, "errors beyond a quarter fewer")
+    compared = compare_groups(groups, pairs, errors_of, CONSIDERABLY)
+    return conclude(compared, groups, "errors beyond a quarter fewer", planned=len(pairs))
 
 
 @claim(
@@ -208,8 +242,8 @@ def inception_is_considerably_better(evidence: Evidence) -> Verdict:
 def depth_does_not_help(evidence: Evidence) -> Verdict:
     """Decided by the rank correlation of layers and mean errors.
 
-    Contradicted if it is negative beyond chance (exact permutation test, p < 0.05); supported if its whole interval
-    (bootstrap over seeds) lies above -0.5.
+    Contradicted if it is negative beyond chance (exact one-sided permutation test, p < 0.05); supported if its whole
+    interval (bootstrap over seeds) lies above −0.5.
     """
     groups = published_networks(evidence)
     meaning = "rank correlation of layers and errors"
@@ -239,9 +273,8 @@ def depth_does_not_help(evidence: Evidence) -> Verdict:
     else:
         outcome = Outcome.SUPPORTED if interval[0] > -0.5 else Outcome.UNDECIDED
     sentence = (
-        f"Over the {len(groups)} networks, layers and mean errors have a rank correlation of {effect:.2f}; as low a "
-        f"value "
-        f"has a chance of {test.pvalue:.3f} if they were unrelated."
+        f"Over the {len(groups)} networks, layers and mean errors have a rank correlation of {figure(effect, 2)}; as "
+        f"low a value has a chance of {test.pvalue:.3f} if they were unrelated."
     )
     return Verdict(outcome, effect, meaning, *counts(groups), "runs", sentence, interval)
 
@@ -269,29 +302,36 @@ def vgg_and_resnet_do_not_help(evidence: Evidence) -> Verdict:
         return waiting(groups, meaning="errors beyond three quarters of the best plain CNN's")
     best = min(ready, key=lambda model: ready[model])
     # the error of vgg over three quarters of the best's, in the units of the former
-    compared = compare_groups(groups, [(m, best) for m in ("vgg", "resnet")], errors_of, 1 / CONSIDERABLY)
+    pairs = [(m, best) for m in ("vgg", "resnet")]
+    compared = compare_groups(groups, pairs, errors_of, 1 / CONSIDERABLY)
     meaning = f"errors beyond a quarter fewer than {best}"
-    return conclude(compared, groups, meaning, remark=f"{best} is the best plain CNN.")
+    return conclude(compared, groups, meaning, planned=len(pairs), remark=f"{best} is the best plain CNN.")
 
 
 @claim(
     14,
     SECTION,
     "The validation loss falls steadily without batch normalisation and jumps with it.",
-    uses="mean rise of the validation loss from epoch to epoch",
+    uses="distance of the validation loss from its running median over five epochs",
 )
 def loss_jumps_with_batch_normalisation(evidence: Evidence) -> Verdict:
-    """CNN BN and Resnet have larger jumps than each of the six networks without batch normalisation."""
+    """CNN BN and Resnet have larger jumps than each of the six networks without batch normalisation.
+
+    A jump is what goes up and comes down again, or the other way round: a loss that only falls or only rises, however
+    fast, has none.
+    """
     groups = published_networks(evidence)
     pairs = [(m, other) for m in NORMALISED for other in PUBLISHED if other not in NORMALISED]
-    return conclude(compare_groups(groups, pairs, loss_jumps), groups, "decades an epoch")
+    return conclude(
+        compare_groups(groups, pairs, loss_jumps), groups, "decades from the running median", planned=len(pairs)
+    )
 
 
 @claim(15, SECTION, "Resnet ends at a lower validation loss than CNN2.", uses="validation loss of the last ten epochs")
 def resnet_ends_lower(evidence: Evidence) -> Verdict:
     """Decided by the difference of the logarithms of the median loss of the last ten epochs."""
     groups = published_networks(evidence, ("cnn2", "resnet"))
-    return conclude(compare_groups(groups, [("cnn2", "resnet")], final_loss), groups, "decades")
+    return conclude(compare_groups(groups, [("cnn2", "resnet")], final_loss), groups, "decades", planned=1)
 
 
 @claim(
@@ -320,8 +360,7 @@ def cnn6_fits_training_less(evidence: Evidence) -> Verdict:
     running = np.mean([running_training_errors(record) for record in groups["cnn6"]])
     sentence = (
         f"With dropout off CNN6 misses {mean.difference:.0f} training spectra on average; the running average with "
-        f"dropout "
-        f"on makes that {running:.0f}. Of the other networks {within} of {len(others)} runs miss at most 100."
+        f"dropout on makes that {running:.0f}. Of the other networks {within} of {len(others)} runs miss at most 100."
     )
     if outcome is Outcome.UNDECIDED and short:
         sentence += f" Waits for runs: {short}."
@@ -333,7 +372,7 @@ def resnet_fits_best(evidence: Evidence) -> Verdict:
     """Every other network misses more training spectra than Resnet, evaluated with dropout off."""
     groups = published_networks(evidence)
     pairs = [(model, "resnet") for model in PUBLISHED if model != "resnet"]
-    return conclude(compare_groups(groups, pairs, training_errors), groups, "training errors")
+    return conclude(compare_groups(groups, pairs, training_errors), groups, "training errors", planned=len(pairs))
 
 
 @claim(18, SECTION, "Results vary substantially with the seed.", uses="test errors")
@@ -357,8 +396,7 @@ def seeds_matter(evidence: Evidence) -> Verdict:
     outcome = side_of(VARIES, low, high)
     sentence = (
         f"Between seeds the errors of a network scatter by {100 * min(scatter):.0f} to {100 * max(scatter):.0f} % of "
-        f"their "
-        f"mean (standard deviation), {100 * median:.0f} % in the median network; substantial is more than "
+        f"their mean (standard deviation), {100 * median:.0f} % in the median network; substantial is more than "
         f"{100 * VARIES:.0f} %."
     )
     return Verdict(outcome, 100 * median, meaning, *counts(groups), "runs", sentence, (100 * low, 100 * high))

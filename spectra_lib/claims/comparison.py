@@ -1,4 +1,4 @@
-"""Comparing groups of runs: effects with 95 % intervals, and what several comparisons say together."""
+"""Comparing groups of runs: effects with intervals, and what several comparisons say together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from spectra_lib.claims.verdict import Outcome, Verdict, figure
+from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, figure, interval_text
 from spectra_lib.records import RunRecord, RunRecords
 
 SEEDS = 3
@@ -17,8 +17,6 @@ SEEDS = 3
 
 ALL_SEEDS = 5
 """Runs of a network in the paper: what a claim on every run needs to be supported."""
-
-CONFIDENCE = 0.95
 
 LISTED = 3
 """Comparisons that a sentence names at most."""
@@ -36,22 +34,39 @@ class Comparison:
     name : str
         What is compared.
     difference : float
-        The effect; positive if it is as claimed.
+        The effect.
     error : float
         Its standard error.
     freedom : float
         Degrees of freedom of the error.
+    bar : float
+        What the effect lies above if the claim is right: 0, or less where the claim allows some distance.
+
+    Examples
+    --------
+    >>> near = Comparison("a against b", difference=-1.0, error=0.5, freedom=8, bar=-3.0)
+    >>> near.above(), near.below(), near.text
+    (True, False, 'a against b −1 (−2.15 to 0.153; claimed above −3)')
     """
 
     name: str
     difference: float
     error: float
     freedom: float
+    bar: float = 0.0
 
-    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
         """Student's interval of the effect."""
-        reach = float(stats.t.ppf(0.5 + confidence / 2, self.freedom) * self.error)
+        reach = float(stats.t.ppf(0.5 + level / 2, self.freedom) * self.error)
         return self.difference - reach, self.difference + reach
+
+    def above(self, level: float = CONFIDENCE) -> bool:
+        """Whether the whole interval is as claimed."""
+        return self.interval(level)[0] > self.bar
+
+    def below(self, level: float = CONFIDENCE) -> bool:
+        """Whether the whole interval is against the claim."""
+        return self.interval(level)[1] < self.bar
 
     @property
     def low(self) -> float:
@@ -65,14 +80,19 @@ class Comparison:
 
     @property
     def text(self) -> str:
-        """The comparison as it shall read."""
-        return f"{self.name} {figure(self.difference)} ({figure(self.low)} to {figure(self.high)})"
+        """The comparison with its 95 % interval, as it shall read."""
+        return self.text_at(CONFIDENCE)
+
+    def text_at(self, level: float) -> str:
+        """The comparison with its interval, as it shall read."""
+        claimed = f"; claimed above {figure(self.bar)}" if self.bar else ""
+        return f"{self.name} {figure(self.difference)} ({interval_text(self.interval(level), level)}{claimed})"
 
 
-def compare(name: str, larger: Sequence[float], smaller: Sequence[float]) -> Comparison:
+def compare(name: str, larger: Sequence[float], smaller: Sequence[float], bar: float = 0.0) -> Comparison:
     """Compare the means of two groups by Welch's t interval; each needs two values or more.
 
-    Without any scatter the interval is a point.
+    Without any scatter the interval is a point. For `bar` see `Comparison`.
 
     Examples
     --------
@@ -83,7 +103,7 @@ def compare(name: str, larger: Sequence[float], smaller: Sequence[float]) -> Com
     parts = [group.var(ddof=1) / len(group) for group in (first, second)]
     weights = sum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
     freedom = sum(parts) ** 2 / weights if weights else 1.0
-    return Comparison(name, float(first.mean() - second.mean()), math.sqrt(sum(parts)), freedom)
+    return Comparison(name, float(first.mean() - second.mean()), math.sqrt(sum(parts)), freedom, bar)
 
 
 def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
@@ -92,7 +112,7 @@ def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
     Examples
     --------
     >>> mean_above_zero("gain", [1.0, 2.0, 3.0]).text
-    'gain 2 (-0.484 to 4.48)'
+    'gain 2 (−0.484 to 4.48)'
     """
     data = np.asarray(values, dtype=float)
     return Comparison(name, float(data.mean()), float(data.std(ddof=1)) / math.sqrt(len(data)), len(data) - 1)
@@ -125,16 +145,37 @@ def compare_groups(
     ]
 
 
+def backend_of(record: RunRecord) -> str | None:
+    """Backend that a run was trained on; None if its sessions used several, or it has none."""
+    used = {session.backend for session in record.sessions}
+    return used.pop() if len(used) == 1 else None
+
+
+def pairs_by_seed(before: Iterable[RunRecord], after: Iterable[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
+    """Pair runs of equal seed that were trained on the same backend.
+
+    Each backend draws weights and dropout from a generator of its own, so that a seed on one is another seed on the
+    other: such runs have no more in common than any two. A run that went from one backend to another makes no pair.
+
+    Examples
+    --------
+    >>> pairs_by_seed(RunRecords(()), RunRecords(()))
+    []
+    """
+    partners = {(record.spec.seed, backend_of(record)): record for record in after}
+    keys = [(record, (record.spec.seed, backend_of(record))) for record in before]
+    return [(record, partners[key]) for record, key in keys if key[1] is not None and key in partners]
+
+
 def pair_by_seed(before: RunRecords, after: RunRecords, value: Value) -> list[float]:
-    """Differences before − after of runs of equal seed.
+    """Differences before − after of runs of equal seed on the same backend (`pairs_by_seed`).
 
     Examples
     --------
     >>> pair_by_seed(RunRecords(()), RunRecords(()), lambda record: record.test.errors)
     []
     """
-    values = {record.spec.seed: value(record) for record in after}
-    return [value(record) - values[record.spec.seed] for record in before if record.spec.seed in values]
+    return [value(first) - value(second) for first, second in pairs_by_seed(before, after)]
 
 
 def shortage(groups: Groups, need: int = SEEDS) -> str:
@@ -164,13 +205,21 @@ def counts(groups: Groups, need: int = SEEDS) -> tuple[int, int]:
 
 
 def conclude(
-    comparisons: Sequence[Comparison], groups: Groups, meaning: str, *, need: int = SEEDS, remark: str = ""
+    comparisons: Sequence[Comparison],
+    groups: Groups,
+    meaning: str,
+    *,
+    planned: int,
+    need: int = SEEDS,
+    remark: str = "",
 ) -> Verdict:
     """Decide a claim that all comparisons must bear out.
 
-    One whose whole interval lies below zero contradicts it, whatever is missing; as any of them may,
-    that interval is widened for their number (Bonferroni). All of them having intervals above zero
-    support it once no group lacks runs; as each of them must, that needs no correction.
+    One whose whole interval is against it contradicts the claim, whatever is missing; as any of them
+    may, that interval is widened for their number (Bonferroni). What counts is the number planned, not
+    the number that there are runs for yet: a verdict shall not flip back because more of them come in.
+    All of them having 95 % intervals as claimed support it once no group lacks runs; as each of them
+    must, that needs no correction. The verdict shows the interval that decides.
 
     Parameters
     ----------
@@ -180,34 +229,43 @@ def conclude(
         All groups that the claim is about.
     meaning : str
         What the differences are.
+    planned : int
+        Number of comparisons once all runs are there.
     need : int
         Runs needed of each group.
     remark : str
         A sentence to add.
     """
     n, needed = counts(groups, need)
+    strict = 1 - (1 - CONFIDENCE) / max(planned, len(comparisons), 1)
 
-    def verdict(outcome: Outcome, shown: Comparison | None, sentence: str) -> Verdict:
-        effect = None if shown is None else shown.difference
-        interval = None if shown is None else (shown.low, shown.high)
-        return Verdict(outcome, effect, meaning, n, needed, "runs", f"{sentence} {remark}".strip(), interval)
+    def verdict(outcome: Outcome, shown: Comparison | None, level: float, sentence: str) -> Verdict:
+        text = f"{sentence} {remark}".strip()
+        if shown is None:
+            return Verdict(outcome, None, meaning, n, needed, "runs", text)
+        what = f"{meaning}, {shown.name}" if shown.name else meaning
+        return Verdict(outcome, shown.difference, what, n, needed, "runs", text, shown.interval(level), level)
 
-    weakest = min(comparisons, key=lambda c: c.low, default=None)
-    strict = 1 - (1 - CONFIDENCE) / max(len(comparisons), 1)
-    against = [c for c in comparisons if c.interval(strict)[1] < 0]
+    against = [c for c in comparisons if c.below(strict)]
     if against:
-        worst = min(against, key=lambda c: c.high)
+        worst = min(against, key=lambda c: c.interval(strict)[1] - c.bar)
         others = f"; so do {len(against) - 1} further of {len(comparisons)} comparisons" if len(against) > 1 else ""
-        return verdict(Outcome.CONTRADICTED, worst, f"The other way round: {worst.text} {meaning}{others}.")
+        sentence = f"The other way round: {worst.text_at(strict)} {meaning}{others}."
+        return verdict(Outcome.CONTRADICTED, worst, strict, sentence)
+    weakest = min(comparisons, key=lambda c: (not c.below(), c.low - c.bar), default=None)
+    # The 95 % interval keeps a comparison open, unless it is the widening alone that does.
+    level = strict if weakest is not None and weakest.below() else CONFIDENCE
     if shortage(groups, need) or weakest is None:
-        return verdict(Outcome.UNDECIDED, weakest, f"Waits for runs: {shortage(groups, need)}.")
-    if weakest.low > 0:
+        return verdict(Outcome.UNDECIDED, weakest, level, f"Waits for runs: {shortage(groups, need)}.")
+    if weakest.above():
         number = "The one comparison bears" if len(comparisons) == 1 else f"All {len(comparisons)} comparisons bear"
-        return verdict(Outcome.SUPPORTED, weakest, f"{number} it out, least clearly {weakest.text} {meaning}.")
-    open_ = sorted((c for c in comparisons if c.low <= 0), key=lambda c: c.low)
-    listed = "; ".join(c.text for c in open_[:LISTED])
+        sentence = f"{number} it out, least clearly {weakest.text} {meaning}."
+        return verdict(Outcome.SUPPORTED, weakest, level, sentence)
+    open_ = sorted((c for c in comparisons if not c.above()), key=lambda c: c.low - c.bar)
+    listed = "; ".join(c.text_at(strict if c.below() else CONFIDENCE) for c in open_[:LISTED])
     sentence = f"The seeds do not settle {len(open_)} of {len(comparisons)} comparisons: {listed} {meaning}"
-    return verdict(Outcome.UNDECIDED, weakest, f"{sentence}{'.' if len(open_) <= LISTED else ', and so on.'}")
+    sentence += "." if len(open_) <= LISTED else ", and so on."
+    return verdict(Outcome.UNDECIDED, weakest, level, sentence)
 
 
 def conclude_for_every_run(

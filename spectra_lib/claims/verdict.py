@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+CONFIDENCE = 0.95
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 class Outcome(StrEnum):
     """The three answers there are."""
@@ -33,13 +37,17 @@ class Verdict:
     sentence : str
         The reason, computed from the numbers.
     interval : (float, float) or None
-        95 % interval of the effect.
+        Interval of the effect, the one that the outcome rests on.
+    level : float
+        Confidence of the interval; more than 95 % where it is widened for several comparisons.
 
     Examples
     --------
     >>> verdict = Verdict(Outcome.SUPPORTED, 4.25, "errors fewer", 10, 6, "runs", "It is so.", (1.5, 7.0))
     >>> verdict.effect_text, verdict.n_text
     ('4.25 errors fewer (1.5 to 7)', '10 runs, 6 needed')
+    >>> Verdict(Outcome.UNDECIDED, -4.0, "errors", 1, 6, "runs", "", (-9.0, 1.0), level=0.99).effect_text
+    '−4 errors (99 % interval −9 to 1)'
     """
 
     outcome: Outcome
@@ -50,6 +58,7 @@ class Verdict:
     unit: str
     sentence: str
     interval: tuple[float, float] | None = None
+    level: float = CONFIDENCE
 
     @property
     def effect_text(self) -> str:
@@ -57,23 +66,60 @@ class Verdict:
         if self.effect is None:
             return "–"
         text = f"{figure(self.effect)} {self.meaning}"
-        return text if self.interval is None else f"{text} ({figure(self.interval[0])} to {figure(self.interval[1])})"
+        return text if self.interval is None else f"{text} ({interval_text(self.interval, self.level)})"
 
     @property
     def n_text(self) -> str:
         """How much evidence there is and how much is needed, as it shall read."""
-        unit = {"runs": "run", "spectra": "spectrum"}.get(self.unit, self.unit) if self.n == 1 else self.unit
-        return f"{self.n:,} {unit}, {self.needed:,} needed"
+        one = {"runs": "run", "spectra": "spectrum", "classes": "class"}.get(self.unit, self.unit.removesuffix("s"))
+        return f"{counted(self.n, one, self.unit)}, {self.needed:,} needed"
 
 
-def figure(value: float) -> str:
-    """Write a number with three significant digits, a whole one in full.
+def figure(value: float, digits: int = 3) -> str:
+    """Write a number with so many significant digits, a whole one in full.
 
     Examples
     --------
-    >>> figure(15717.0), figure(0.12345), figure(-0.0)
-    ('15,717', '0.123', '0')
+    >>> figure(15717.0), figure(0.12345), figure(-0.0), figure(-2.5), figure(3.33e-16, digits=2)
+    ('15,717', '0.123', '0', '−2.5', '3.3·10⁻¹⁶')
     """
     if float(value).is_integer():
-        return f"{int(value):,}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        text = f"{int(value):,}"
+    else:
+        text = f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+    number, _, power = text.partition("e")
+    return (f"{number}·10{str(int(power)).translate(RAISED)}" if power else number).replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Write a change with its sign and one decimal.
+
+    Examples
+    --------
+    >>> signed(5.34), signed(-0.26), signed(-0.01)
+    ('+5.3', '−0.3', '+0.0')
+    """
+    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Write how many there are, in the singular or the plural.
+
+    Examples
+    --------
+    >>> counted(1, "run"), counted(0, "run"), counted(4500, "spectrum", "spectra")
+    ('1 run', '0 runs', '4,500 spectra')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def interval_text(interval: tuple[float, float], level: float = CONFIDENCE) -> str:
+    """Write an interval; the confidence is named where it is not 95 %.
+
+    Examples
+    --------
+    >>> interval_text((-1.0, 2.5)), interval_text((-1.0, 2.5), level=1 - 0.05 / 6)
+    ('−1 to 2.5', '99.2 % interval −1 to 2.5')
+    """
+    ends = f"{figure(interval[0])} to {figure(interval[1])}"
+    return ends if level == CONFIDENCE else f"{100 * level:.3g} % interval {ends}"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
 
 from spectra_lib.ablations import NORMALISED, Pair
+from spectra_lib.claims.verdict import counted
+from spectra_lib.figures.benchmark import label_log_scale
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.rows import NONE_YET, say
 from spectra_lib.figures.style import BLUE, ORANGE, look
@@ -18,15 +19,6 @@ from spectra_lib.single_changes import POOL_SCALE, SingleChange, Variant
 
 if TYPE_CHECKING:
     from spectra_lib.networks.description import ModelDescription
-
-MODIFIED_LABELS: Mapping[str, str] = {
-    "cnn6_bn": "CNN6 BN",
-    "cnn6_convdo": "CNN6 ConvDO",
-    "cnnbn_mod": "CNN BN modified",
-    "vgg_mod": "VGG modified",
-    "resnet_mod": "Resnet modified",
-}
-"""Names of the paper's modified networks in figures."""
 
 OPTION_NAMES: Mapping[str, str] = {
     "batch_normalization": "batch normalisation",
@@ -42,15 +34,8 @@ OPTION_NAMES: Mapping[str, str] = {
 """Options of networks as they shall read."""
 
 
-def label(model: str) -> str:
-    """Name of a published or modified network.
-
-    Examples
-    --------
-    >>> label("vgg"), label("vgg_mod")
-    ('VGG', 'VGG modified')
-    """
-    return MODIFIED_LABELS.get(model) or look(model).label
+LAYERS: Mapping[str | None, str] = {"linear": "linear", "relu": "ReLU", None: "none"}
+"""Activations of the hidden layers as they shall read."""
 
 
 def pair_label(pair: Pair) -> str:
@@ -58,11 +43,12 @@ def pair_label(pair: Pair) -> str:
 
     Examples
     --------
-    >>> pair_label(Pair(Variant("cnn6"), Variant("cnn6_bn"), Variant("cnn6")))
-    'CNN6 / BN'
+    >>> from spectra_lib.ablations import table_2
+    >>> [pair_label(pair) for pair in table_2()][:3]
+    ['CNN6 / BN', 'CNN6 / ConvDO', 'CNN BN / modified']
     """
-    second = label(pair.modified.model).removeprefix(f"{label(pair.original.model)} ")
-    return f"{label(pair.original.model)} / {second}"
+    original = look(pair.published.model).label
+    return f"{original} / {look(pair.modified.model).label.removeprefix(f'{original} ')}"
 
 
 def change_label(change: SingleChange, head: str = "") -> str:
@@ -85,82 +71,108 @@ def draw_losses(axes: Axes, curves: pd.DataFrame, normalised: str, simple: str) 
     axes : Axes
         Where to draw.
     curves : DataFrame
-        Columns ``model``, ``seed``, ``epoch``, ``val_loss``.
+        Columns ``run``, ``model``, ``epoch``, ``val_loss``, as `figures.benchmark.loss_curves` gives them.
     normalised, simple : str
         The two networks.
     """
     for model, color, line in ((simple, BLUE, "-"), (normalised, ORANGE, (0, (4, 1)))):
         own = curves[curves.model == model]
-        for number, (_, curve) in enumerate(own.groupby("seed")):
-            text = f"{'with' if model == normalised else 'without'} ({own.seed.nunique()})"
+        for number, (_, curve) in enumerate(own.groupby("run")):
+            text = f"{'with' if model == normalised else 'without'} ({own.run.nunique()})"
             name = text if number == 0 else None
             axes.plot(curve.epoch, curve.val_loss, color=color, linestyle=line, linewidth=1.1, alpha=0.85, label=name)
-    axes.set_title(f"{label(normalised)}, {label(simple)}")
+    axes.set_title(f"{look(normalised).label}, {look(simple).label}")
     axes.set(yscale="log", xlabel="Epoch", xlim=(0, None))
-    axes.yaxis.set_minor_formatter(NullFormatter())
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper right")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=2, borderaxespad=0.2, columnspacing=1.0)
     else:
         say(axes, NONE_YET)
         axes.set(xlim=(0, 100), ylim=(0.01, 10))
+    label_log_scale(axes)
 
 
-def accuracy_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
+def accuracy_rows(networks: Sequence[Variant], published: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
     """Give median accuracy, range and number of runs of each network, as it shall read.
 
     Parameters
     ----------
-    models : sequence of str
-        Networks from top to bottom.
+    networks : sequence of Variant
+        Networks from top to bottom, without changed options.
     published, ours : DataFrame
-        Columns ``model`` and ``accuracy`` in per cent, runs with ReLU or without hidden layers; either may be
-        empty.
+        Columns ``model``, ``hidden_activation`` and ``accuracy`` in per cent; either may be empty.
 
     Examples
     --------
-    >>> none = pd.DataFrame({"model": [], "accuracy": []})
-    >>> accuracy_rows(["cnn6_bn"], none, none)["Network"].tolist()
-    ['CNN6 BN']
+    >>> none = pd.DataFrame({"model": [], "hidden_activation": [], "accuracy": []})
+    >>> accuracy_rows([Variant("cnn6_bn"), Variant("resnet", None)], none, none).iloc[:, :2].values.tolist()
+    [['CNN6 BN', 'ReLU'], ['Resnet', 'none']]
     """
     rows = []
-    for model in models:
-        row: list[object] = [label(model)]
+    for network in networks:
+        row: list[object] = [look(network.model).label, LAYERS[network.hidden_activation]]
         for table in (published, ours):
-            own = table.accuracy[table.model == model]
+            own = runs_of(table, network).accuracy
             row += [median_and_range(own), len(own)]
         rows.append(row)
-    return pd.DataFrame(rows, columns=["Network", "Published", "Runs", "Ours", "Our runs"])
+    return pd.DataFrame(rows, columns=["Network", "Hidden layers", "Published", "Runs", "Ours", "Our runs"])
 
 
-def pair_rows(pairs: Sequence[tuple[Pair, Mapping[str, tuple[Any, Any]], Effect]]) -> pd.DataFrame:
+def runs_of(table: pd.DataFrame, network: Variant) -> pd.DataFrame:
+    """Give the rows of a table of runs that belong to a network, by its name and its activation.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"model": ["vgg", "resnet", "resnet"], "hidden_activation": ["relu", None, None]})
+    >>> len(runs_of(runs, Variant("resnet", None))), len(runs_of(runs, Variant("vgg", "linear")))
+    (2, 0)
+    """
+    activation = table.hidden_activation.fillna("none")
+    return table[(table.model == network.model) & (activation == (network.hidden_activation or "none"))]
+
+
+def pair_rows(pairs: Sequence[tuple[Pair, Mapping[str, tuple[Any, Any]], Effect, Effect]]) -> pd.DataFrame:
     """Give what each modified network changes, and what comes of it, as it shall read.
 
     Parameters
     ----------
-    pairs : sequence of (Pair, mapping, Effect)
-        Each pair with its differences and with the gain in accuracy of the simpler network.
+    pairs : sequence of (Pair, mapping, Effect, Effect)
+        Each pair with its differences, and with the gain in accuracy of the simpler network: against the original
+        as published, and against the original with ReLU.
 
     Examples
     --------
-    >>> from spectra_lib.paired_comparison import NO_EFFECT
-    >>> pair = Pair(Variant("cnn6"), Variant("cnn6_bn"), Variant("cnn6"))
-    >>> pair_rows([(pair, {"batch_normalization": (False, True)}, NO_EFFECT)]).iloc[0].tolist()[:3]
-    ['CNN6', 'CNN6 BN', 'batch normalisation: no → yes']
+    >>> from spectra_lib.ablations import table_2
+    >>> from spectra_lib.paired_comparison import NO_EFFECT, paired_effect
+    >>> changed = {"batch_normalization": (False, True)}
+    >>> pair_rows([(table_2()[0], changed, NO_EFFECT, paired_effect([4.0]))]).iloc[0].tolist()
+    ['CNN6', 'CNN6 BN', 'batch normalisation: no → yes', 'CNN6', '–', '+4, 1 pair']
     """
     rows = [
         (
-            label(pair.original.model),
-            label(pair.modified.model),
+            look(pair.published.model).label,
+            look(pair.modified.model).label,
             "; ".join(f"{OPTION_NAMES[key]}: {_value(a)} → {_value(b)}" for key, (a, b) in changed.items()),
-            len(changed),
-            label(pair.simpler.model),
-            effect.text,
-            effect.n,
+            look(pair.simpler).label,
+            effect_text(as_published),
+            effect_text(relu),
         )
-        for pair, changed, effect in pairs
+        for pair, changed, as_published, relu in pairs
     ]
-    heads = ["Original", "Modified", "What differs", "Parts", "Simpler", "Gain of the simpler, points", "Pairs"]
+    gain = "Gain of the simpler, points"
+    heads = ["Original", "Modified", "What differs", "Simpler", f"{gain}: original as published", "original with ReLU"]
     return pd.DataFrame(rows, columns=heads)
+
+
+def effect_text(effect: Effect) -> str:
+    """Write a mean change with its interval and the number of pairs, as it shall read; a dash if there is none.
+
+    Examples
+    --------
+    >>> from spectra_lib.paired_comparison import NO_EFFECT, paired_effect
+    >>> effect_text(paired_effect([4.0, 4.0])), effect_text(NO_EFFECT)
+    ('+4 (+4 to +4), 2 pairs', '–')
+    """
+    return f"{effect.text}, {counted(effect.n, 'pair')}" if effect.n else "–"
 
 
 def _value(value: Any) -> str:
@@ -168,7 +180,7 @@ def _value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return {"relu": "ReLU", None: "none"}.get(value, f"{value}")
+    return LAYERS.get(value, f"{value}")
 
 
 def change_rows(changes: Sequence[tuple[SingleChange, Effect, int, int]]) -> pd.DataFrame:
@@ -209,7 +221,7 @@ def pooling_rows(descriptions: Sequence[tuple[Variant, ModelDescription]]) -> pd
     """
     rows = [
         (
-            label(variant.model),
+            look(variant.model).label,
             f"{variant.options.get(POOL_SCALE, 1):g}",
             f"{d.flat_size:,}",
             f"{d.parameters / 1e6:.1f}",
@@ -222,7 +234,7 @@ def pooling_rows(descriptions: Sequence[tuple[Variant, ModelDescription]]) -> pd
 
 
 def jump_rows(jumps: pd.DataFrame) -> pd.DataFrame:
-    """Give how much the validation loss jumps with and without batch normalisation, as it shall read.
+    """Give how much the validation loss goes up and down with and without batch normalisation, as it shall read.
 
     Parameters
     ----------
@@ -237,8 +249,80 @@ def jump_rows(jumps: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for pair in NORMALISED.items():
         own = [jumps[jumps.model == model] for model in pair]
-        means = [f"{each.jumps.mean():.3f} ({len(each)})" if len(each) else "–" for each in own]
+        means = [f"{each.jumps.mean():.4f} ({len(each)})" if len(each) else "–" for each in own]
         kept = [f"{each.kept_epoch.median():.0f}" if len(each) else "–" for each in own]
-        rows.append((*map(label, pair), *means, *kept))
-    heads = ["With", "Without", "Rise with, decades an epoch", "Rise without", "Epoch kept with", "Epoch kept without"]
+        rows.append((*(look(model).label for model in pair), *means, *kept))
+    heads = ["With", "Without", "Up and down with", "Up and down without", "Epoch kept with", "Epoch kept without"]
     return pd.DataFrame(rows, columns=heads)
+
+
+def jump_reading(jumps: pd.DataFrame) -> str:
+    """Say in which pairs of networks the validation loss goes up and down more with batch normalisation.
+
+    Parameters
+    ----------
+    jumps : DataFrame
+        As `ablations.jump_table` gives it.
+
+    Examples
+    --------
+    >>> jump_reading(pd.DataFrame(columns=["model", "seed", "kept_epoch", "jumps"]))
+    'No pair of networks has runs with and without batch normalisation yet.'
+    >>> runs = [("cnn_bn", 0, 60, 0.02), ("cnnbn_mod", 0, 34, 0.01)]
+    >>> jump_reading(pd.DataFrame(runs, columns=["model", "seed", "kept_epoch", "jumps"]))
+    'In 1 of 3 pairs of networks there are runs with and without batch normalisation. The loss goes up and down more
+    with it in CNN BN (0.0200 against 0.0100 decades; runs: 1 and 1).'
+    """
+    sides: dict[bool, list[str]] = {True: [], False: []}
+    for normalised, simple in NORMALISED.items():
+        first, second = (jumps.jumps[jumps.model == model] for model in (normalised, simple))
+        if len(first) and len(second):
+            more = bool(first.mean() > second.mean())
+            sides[more].append(
+                f"{look(normalised).label} ({first.mean():.4f} against {second.mean():.4f} decades; "
+                f"runs: {len(first)} and {len(second)})"
+            )
+    here = sum(map(len, sides.values()))
+    if not here:
+        return "No pair of networks has runs with and without batch normalisation yet."
+    said = [
+        f"{word} with it in {' and '.join(names)}"
+        for word, names in (("more", sides[True]), ("less, or no more,", sides[False]))
+        if names
+    ]
+    return (
+        f"In {here} of {len(NORMALISED)} pairs of networks there are runs with and without batch normalisation. "
+        f"The loss goes up and down {'; '.join(said)}."
+    )
+
+
+def clear_reading(effects: Mapping[str, Effect], n_changes: int) -> str:
+    """Say how many changes have runs, how many an interval, and which of these exclude zero.
+
+    Parameters
+    ----------
+    effects : mapping of str to Effect
+        By its name, the effect of each change that has pairs of runs.
+    n_changes : int
+        Number of changes that are asked for.
+
+    Examples
+    --------
+    >>> from spectra_lib.paired_comparison import paired_effect
+    >>> one, more = paired_effect([4.0]), paired_effect([3.0, 4.0, 5.0])
+    >>> clear_reading({}, 15)
+    'None of the 15 changes has runs on both sides yet.'
+    >>> clear_reading({"a": one}, 15)
+    '1 of 15 changes has runs on both sides, but not the two pairs that an interval needs.'
+    >>> clear_reading({"a": one, "b": more}, 15)
+    '2 of 15 changes have runs on both sides, 1 of them an interval. It excludes zero for b (+4 (+1.5 to +6.5) points).'
+    """
+    if not effects:
+        return f"None of the {n_changes} changes has runs on both sides yet."
+    head = f"{len(effects)} of {n_changes} changes {'has' if len(effects) == 1 else 'have'} runs on both sides"
+    known = {name: effect for name, effect in effects.items() if effect.n > 1}
+    if not known:
+        return f"{head}, but not the two pairs that an interval needs."
+    clear = [f"{name} ({e.text} points)" for name, e in known.items() if e.low * e.high > 0]
+    found = f"It excludes zero for {'; '.join(clear)}." if clear else "None of these excludes zero."
+    return f"{head}, {len(known)} of them {'an interval' if len(known) == 1 else 'intervals'}. {found}"

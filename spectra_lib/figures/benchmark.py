@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from spectra_lib.figures.rows import GROUPS, NONE_YET, label_rows, legend_above, run_markers
+from spectra_lib.figures.rows import GROUPS, NONE_YET, label_rows, legend_above, run_markers, say
 from spectra_lib.figures.style import BLUE, GREY, look
 
 if TYPE_CHECKING:
@@ -126,34 +126,60 @@ def draw_validation_losses(axes: Axes, published: pd.DataFrame, ours: pd.DataFra
     """
     for runs, color, width, text in ((published, GREY, 0.8, "published"), (ours, BLUE, 1.4, "ours")):
         own = runs[runs.model == model]
-        for number, (_, curve) in enumerate(own.groupby("seed")):
-            label = f"{text} ({own.seed.nunique()})" if number == 0 else None
+        # a published network was trained once with each seed, of ours there may be several such runs
+        run = own["run" if "run" in own else "seed"]
+        for number, (_, curve) in enumerate(own.groupby(run)):
+            label = f"{text} ({run.nunique()})" if number == 0 else None
             axes.plot(curve.epoch, curve.val_loss, color=color, linewidth=width, alpha=0.8, label=label)
     axes.set_title(look(model).label)
     axes.set(yscale="log", xlabel="Epoch", xlim=(0, None))
-    axes.yaxis.set_minor_formatter(NullFormatter())
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), borderaxespad=0.2)
+    else:
+        say(axes, NONE_YET)
+        axes.set(xlim=(0, 100), ylim=(0.01, 10))
+    label_log_scale(axes)
+
+
+def label_log_scale(axes: Axes) -> None:
+    """Put numbers on a logarithmic ordinate that has too few powers of ten for the usual ones.
+
+    Examples
+    --------
+    >>> from spectra_lib.figures.style import new_figure
+    >>> figure, (axes,) = new_figure(2.0)
+    >>> _ = axes.set(yscale="log", ylim=(2.0, 4.5))
+    >>> label_log_scale(axes)
+    >>> [float(y) for y in axes.get_yticks() if 2.0 <= y <= 4.5]
+    [2.0, 2.5, 3.0, 3.5, 4.0, 4.5]
+    """
+    low, high = axes.get_ylim()
+    if high < 100 * low:
+        within_a_decade = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
+        axes.yaxis.set_major_locator(within_a_decade if high < 8 * low else LogLocator(subs=(1.0, 3.0)))
+        axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def loss_curves(records: RunRecords) -> pd.DataFrame:
-    """Give the validation losses of runs as columns ``model``, ``seed``, ``epoch``, ``val_loss``.
+    """Give the validation losses of runs as columns ``run``, ``model``, ``seed``, ``epoch``, ``val_loss``.
 
-    A loss that was not finite is missing.
+    A loss that was not finite is missing. Runs of one network and seed may differ in their activation or options: a
+    line is one ``run``.
 
     Examples
     --------
     >>> from spectra_lib.records import RunRecords
     >>> loss_curves(RunRecords(())).columns.tolist()
-    ['model', 'seed', 'epoch', 'val_loss']
+    ['run', 'model', 'seed', 'epoch', 'val_loss']
     """
     rows = [
-        (record.spec.model, record.spec.seed, epoch, loss)
+        (record.spec.run_id, record.spec.model, record.spec.seed, epoch, loss)
         for record in records
         for epoch, loss in enumerate(record.history.val_loss)
         if loss is not None
     ]
-    return pd.DataFrame(rows, columns=["model", "seed", "epoch", "val_loss"])
+    return pd.DataFrame(rows, columns=["run", "model", "seed", "epoch", "val_loss"])
 
 
 def comparison_rows(models: Sequence[str], published: pd.Series, ours: pd.Series) -> pd.DataFrame:
@@ -294,6 +320,6 @@ def run_rows(table: pd.DataFrame) -> pd.DataFrame:
             "Validation": table.validation_errors,
             "Test": table.test_errors,
             "Minutes": (table.seconds / 60).round(1),
-            "Backend": table.backend,
+            "Device, backend": table.device + ", " + table.backend,
         }
     )

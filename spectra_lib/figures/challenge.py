@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,15 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from spectra_lib.challenge_categories import CATEGORIES, Triplet, category_of, triplets
+from spectra_lib.claims.comparison import pairs_by_seed
+from spectra_lib.claims.verdict import counted, signed
 from spectra_lib.figures.dataset import CLASS_COLORS, draw_stacked
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.style import GREY, INK, PALE, look
-from spectra_lib.paired_comparison import Effect
+from spectra_lib.paired_comparison import Effect, runs_of
+from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.single_changes import Variant
+from spectra_lib.stalled_runs import stalled
 
 ACTIVATIONS: Mapping[str, str] = {"linear": "linear", "relu": "ReLU", "none": "no hidden layers"}
 """Activations of the hidden layers with their names in figures; "none" without hidden layers."""
@@ -134,6 +139,89 @@ def activation_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.Dat
                 row += [median_and_range(own), len(own)]
             rows.append(row)
     return pd.DataFrame(rows, columns=["Network", "Hidden layers", "Published", "Runs", "Ours", "Our runs"])
+
+
+def name_runs(records: Iterable[RunRecord]) -> str:
+    """Name runs by network, hidden layers and seeds, as it shall read; "none" without any.
+
+    Examples
+    --------
+    >>> name_runs([])
+    'none'
+    """
+    seeds: dict[str, list[int]] = {}
+    for record in records:
+        layers = ACTIVATIONS[record.spec.hidden_activation or "none"]
+        name = look(record.spec.model).label + ("" if layers == ACTIVATIONS["none"] else f" with {layers} layers")
+        seeds.setdefault(name, []).append(record.spec.seed)
+    return "; ".join(f"{name}, {_seeds(sorted(own))}" for name, own in seeds.items()) or "none"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    *first, last = map(str, seeds)
+    return f"seeds {', '.join(first)} and {last}" if first else f"seed {last}"
+
+
+def relu_reading(records: RunRecords, models: Sequence[str]) -> str:
+    """Say what the ReLU changes over all pairs of runs, and over those in which both runs were trained.
+
+    A run that kept its first epoch is as good as not trained; a pair with it measures that, not the activation.
+
+    Parameters
+    ----------
+    records : RunRecords
+        Runs on one dataset that follow one protocol.
+    models : sequence of str
+        Networks to compare.
+
+    Examples
+    --------
+    >>> relu_reading(RunRecords(()), ["cnn2"])
+    'None of our runs can be compared in pairs yet.'
+    """
+    pairs = relu_pairs(records, models)
+    if not pairs:
+        return "None of our runs can be compared in pairs yet."
+    changes = [_change(pair) for pair in pairs]
+    ups, downs = (sum(sign * change > 0 for change in changes) for sign in (1, -1))
+    text = (
+        f"Of {counted(len(pairs), 'pair')} of runs with the same seed on the same backend the ReLU raises the accuracy "
+        f"in {ups} and lowers it in {downs}. Over all pairs the change is {_mean_and_median(changes)}."
+    )
+    left_out = stalled(run for pair in pairs for run in pair)
+    if not left_out:
+        return text
+    trained = [_change(pair) for pair in pairs if not stalled(pair)]
+    text += (
+        f" That counts {counted(len(pairs) - len(trained), 'pair')} with a run that kept its first epoch, which is "
+        f"next to no training at all ({name_runs(left_out)})."
+    )
+    return f"{text} Without them it is {_mean_and_median(trained)}." if trained else f"{text} No other pair is left."
+
+
+def relu_pairs(records: RunRecords, models: Sequence[str]) -> list[tuple[RunRecord, RunRecord]]:
+    """Give the pairs of runs, linear and with ReLU, of some networks as published but for the activation.
+
+    Examples
+    --------
+    >>> relu_pairs(RunRecords(()), ["cnn2"])
+    []
+    """
+    return [
+        pair
+        for model in models
+        for pair in pairs_by_seed(runs_of(records, Variant(model, "linear")), runs_of(records, Variant(model, "relu")))
+    ]
+
+
+def _change(pair: tuple[RunRecord, RunRecord]) -> float:
+    before, after = pair
+    return 100 * (after.test.accuracy - before.test.accuracy)
+
+
+def _mean_and_median(changes: Sequence[float]) -> str:
+    mean, median = signed(float(np.mean(changes))), signed(float(np.median(changes)))
+    return f"{mean} percentage points on average and {median} in the median"
 
 
 def effect_rows(effects: Mapping[str, Effect], published: Mapping[str, Effect]) -> pd.DataFrame:

@@ -72,6 +72,9 @@ def draw_effects(
 ) -> None:
     """Draw the change in each pair as a point, and their mean with its 95 % interval as a bar and a line.
 
+    An interval much wider than the range of all points, as of two or three pairs that disagree, would leave no room for
+    the others: it is cut off, with an arrow at its end.
+
     Parameters
     ----------
     axes : Axes
@@ -89,6 +92,10 @@ def draw_effects(
     """
     label_rows(axes, list(rows), inside=inside)
     axes.axvline(0, color=GREY, linewidth=1.0)
+    for text in axes.texts:  # labels inside the axes: the line at zero shall not cross them
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+    axes.spines["left"].set_visible(not inside)
+    window = effects_window(rows, published)
     for row, (label, (changes, effect)) in enumerate(rows.items()):
         for own, color, offset in (
             ((published or {}).get(label), GREY, -0.2),
@@ -98,14 +105,14 @@ def draw_effects(
                 place = row + offset
                 axes.plot([own.mean] * 2, [place - 0.13, place + 0.13], color=color, linewidth=2.4)
                 if np.isfinite([own.low, own.high]).all():
-                    axes.plot([own.low, own.high], [place, place], color=color, linewidth=1.2)
+                    _draw_interval(axes, own, place, window, color)
         place = row + (0.2 if published else 0.0)
         axes.plot(changes, np.full(len(changes), place), "o", color=BLUE, markersize=5, fillstyle="none")
     handles = [
         Line2D([], [], marker="o", linestyle="none", color=BLUE, markersize=5, fillstyle="none"),
         Line2D([], [], marker="|", color=BLUE, markersize=9, markeredgewidth=2.4, linewidth=1.2),
     ]
-    labels = ["one pair of seeds", "mean and 95 % interval"]
+    labels = ["one pair of runs", "mean and 95 % interval"]
     if published:
         handles.append(Line2D([], [], marker="|", color=GREY, markersize=9, markeredgewidth=2.4, linewidth=1.2))
         labels.append("published, not paired")
@@ -116,6 +123,54 @@ def draw_effects(
         say(axes, "no pair of ours yet")
         if not any(effect.n for effect in (published or {}).values()):
             axes.set_xlim(-10, 10)
+
+
+def effects_window(
+    rows: Mapping[str, tuple[Sequence[float] | NDArray[np.floating], Effect]],
+    published: Mapping[str, Effect] | None = None,
+) -> tuple[float, float]:
+    """Give the range within which `draw_effects` draws intervals.
+
+    It is that of zero, all changes and means, and all intervals that are not more than twice as wide as these, with a
+    twentieth around it.
+
+    Examples
+    --------
+    >>> from spectra_lib.paired_comparison import paired_effect
+    >>> effects_window({"a": ([0.0, 8.0], paired_effect([0.0, 8.0]))})
+    (-0.4, 8.4)
+    """
+    effects = [effect for _, effect in rows.values()] + list((published or {}).values())
+    points = [0.0, *(float(c) for changes, _ in rows.values() for c in changes), *(e.mean for e in effects if e.n)]
+    widest = 2 * (max(points) - min(points))
+    usual = [e for e in effects if e.n > 1 and e.high - e.low <= widest]
+    low, high = min([*points, *(e.low for e in usual)]), max([*points, *(e.high for e in usual)])
+    return low - 0.05 * (high - low), high + 0.05 * (high - low)
+
+
+def cut_off(
+    rows: Mapping[str, tuple[Sequence[float] | NDArray[np.floating], Effect]],
+    published: Mapping[str, Effect] | None = None,
+) -> str:
+    """Name the intervals that `draw_effects` cuts off, with their ends; empty if there is none.
+
+    Examples
+    --------
+    >>> from spectra_lib.paired_comparison import paired_effect
+    >>> cut_off({"a": ([0.0, 8.0], paired_effect([0.0, 8.0])), "b": ([1.0, 1.0], paired_effect([1.0, 1.0]))})
+    'a, +4 (−46.8 to +54.8)'
+    """
+    low, high = effects_window(rows, published)
+    known = [(label, effect) for label, (_, effect) in rows.items()] + list((published or {}).items())
+    return "; ".join(f"{label}, {e.text}" for label, e in known if e.n > 1 and (e.low < low or e.high > high))
+
+
+def _draw_interval(axes: Axes, effect: Effect, place: float, window: tuple[float, float], color: str) -> None:
+    low, high = max(effect.low, window[0]), min(effect.high, window[1])
+    axes.plot([low, high], [place, place], color=color, linewidth=1.2)
+    for end, whole, marker in ((low, effect.low, "<"), (high, effect.high, ">")):
+        if end != whole:
+            axes.plot([end], [place], marker=marker, color=color, markersize=6)
 
 
 def median_and_range(values: pd.Series) -> str:

@@ -48,6 +48,7 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
                 "Weights": _number(known["parameters"], 0),
                 "Multiply-adds (million)": "–" if known["multiply_adds"] is None else millions(known["multiply_adds"]),
                 "Time to train": _time(known["seconds"]),
+                "Memory (GB)": "–" if known["memory_bytes"] is None else f"{known['memory_bytes'] / 1e9:.1f}",
                 "On": known["device"] or "–",
                 "Options": known["variant"] or "–",
             }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,9 @@ from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.reproducibility import loss_differences, tampered
 from spectra_lib.step_times import StepTime, StepTimes
 from spectra_lib.training import automatic_execution
+
+if TYPE_CHECKING:
+    from spectra_lib.differences import Difference
 
 RULES = {"paper": ("text", BLUE, "-"), "code": ("code", ORANGE, "--")}
 """Label, colour and line of each protocol."""
@@ -164,6 +170,66 @@ def tampering_rows(record: RunRecord, dataset: Dataset) -> pd.DataFrame:
     rows = [("nothing", "; ".join(record.faults(dataset)) or "sound")]
     rows += [(text, "; ".join(changed.faults(dataset)) or "sound") for text, changed in tampered(record).items()]
     return pd.DataFrame(rows, columns=["Changed", "The check says"])
+
+
+@dataclass(frozen=True)
+class DifferencesList:
+    """Differences one below the other, each unfolding to what is so and what it changes; fits a phone.
+
+    A notebook shows it as the value of a cell.
+
+    Attributes
+    ----------
+    differences : tuple of Difference
+        Differences with their effects.
+    """
+
+    differences: tuple[Difference, ...]
+
+    @staticmethod
+    def details(difference: Difference) -> list[tuple[str, str]]:
+        """Give what unfolds, as (heading, text)."""
+        found = [("Code or fact", f"{difference.found}."), ("Effect", difference.effect)]
+        found += [("Bears on", f"{difference.argument}.")] if difference.argument else []
+        return [(heading, text[:1].upper() + text[1:]) for heading, text in found]
+
+    def markdown(self) -> str:
+        """Give the list as MyST directives.
+
+        Examples
+        --------
+        >>> from spectra_lib.differences import Difference
+        >>> print(DifferencesList((Difference("Peaks", "2 to 7", "2 to 10", "4 classes."),)).markdown())
+        :::{dropdown} **Peaks**: 2 to 7 *measured*
+        :class-container: claim
+        <BLANKLINE>
+        **Code or fact.** 2 to 10.
+        <BLANKLINE>
+        **Effect.** 4 classes.
+        :::
+        """
+        return "\n\n".join(
+            "\n".join(
+                [
+                    f":::{{dropdown}} **{each.topic}**: {each.text} *{each.state}*",
+                    ":class-container: claim",
+                    "",
+                    "\n\n".join(f"**{heading}.** {text}" for heading, text in self.details(each)),
+                    ":::",
+                ]
+            )
+            for each in self.differences
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
+        lines = [f"{each.topic}: {each.text} ({each.state})" for each in self.differences]
+        folded = [
+            f"<details><summary>{html.escape(line)}</summary>"
+            + "".join(f"<p><b>{heading}.</b> {html.escape(text)}</p>" for heading, text in self.details(each))
+            + "</details>"
+            for each, line in zip(self.differences, lines, strict=True)
+        ]
+        return {"text/plain": "\n".join(lines), "text/html": "\n".join(folded), "text/markdown": self.markdown()}
 
 
 def version_rows() -> pd.DataFrame:

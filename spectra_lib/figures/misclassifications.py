@@ -152,7 +152,12 @@ def draw_pair_spectra(
 
 
 def draw_fingerprints_around(
-    axes: Axes, fingerprints: Sequence[Fingerprint], labels: Sequence[str], n_points: int, shared: Sequence[int] = ()
+    axes: Axes,
+    fingerprints: Sequence[Fingerprint],
+    labels: Sequence[str],
+    n_points: int,
+    shared: Sequence[int] = (),
+    reach: int = 0,
 ) -> None:
     """Draw the ideal peaks of two classes as sticks, the second class upside down below the first.
 
@@ -168,9 +173,11 @@ def draw_fingerprints_around(
         Points of a spectrum.
     shared : sequence of int
         Positions to shade.
+    reach : int
+        Points to shade on either side of these.
     """
     for position in shared:
-        axes.axvspan(position - 0.012 * n_points, position + 0.012 * n_points, color=PALE, alpha=0.8, linewidth=0)
+        axes.axvspan(position - reach, position + reach, color=PALE, alpha=0.8, linewidth=0, zorder=0)
     for fingerprint, label, color, marker, sign in zip(
         fingerprints, labels, PAIR_COLORS, PAIR_MARKERS, (1, -1), strict=True
     ):
@@ -424,7 +431,8 @@ def draw_confused_share(axes: Axes, n_peaks: NDArray[np.integer], groups: Mappin
     for k in numbers:
         axes.annotate(f"{(n_peaks == k).sum()}", (k, 1.0), (0, 2), xycoords=("data", "axes fraction"),
                       textcoords="offset points", ha="center", color=GREY)  # fmt: skip
-    axes.set(xlabel="Peaks of a class", ylabel="Ever confused (%)", xticks=numbers, ylim=(-0.8, None))
+    axes.set(xlabel="Peaks of a class", ylabel="Ever confused (%)", xticks=numbers)
+    axes.margins(y=0.12)  # no marker is cut off
     axes.legend(loc="upper right")
 
 
@@ -439,7 +447,7 @@ def pair_rows(table: pd.DataFrame) -> pd.DataFrame:
     >>> data = make_dataset("benchmark")
     >>> table = pair_table(data, published_confusions(), count_pairs(misclassified(data, [])), {})
     >>> pair_rows(table).astype(str).iloc[0].tolist()
-    ['164/281', 'overlapping positions', '2, 2', '48 points, 0.03 in height', '0', '26 (7)', '–']
+    ['164/281', 'overlapping positions', '–', '48', '0.03', '0.48', '0', '26 (7)', '–']
     """
 
     def times(errors: pd.Series, runs: pd.Series) -> list[str]:
@@ -449,8 +457,10 @@ def pair_rows(table: pd.DataFrame) -> pd.DataFrame:
         {
             "Classes": [f"{a}/{b}" for a, b in table.pair],
             "Cause": [cause.value if cause else "none of the three" for cause in table.cause],
-            "Peaks": [f"{a}, {b}" for a, b in table.peaks],
-            "Difference": [in_words(gaps) for gaps in table.gaps],
+            "Lone peaks": [_heights(gaps.lonely) or "–" for gaps in table.gaps],
+            "Points": [gaps.position for gaps in table.gaps],
+            "Heights": [f"{gaps.height:.2f}" for gaps in table.gaps],
+            "Needed": [f"{needed:.2f}" if np.isfinite(needed) else "–" for needed in table.needed],
             "Fit both": table.ambiguous,
             "Published": times(table.published, table.published_runs),
             "Ours": times(table.errors, table.runs),
@@ -458,15 +468,21 @@ def pair_rows(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _heights(heights: Iterable[float]) -> str:
+    return ", ".join(f"{height:.2f}" for height in sorted(heights))
+
+
 def in_words(gaps: Gaps) -> str:
     """Say what sets two classes apart.
 
     Examples
     --------
-    >>> in_words(Gaps((), 48, 0.033, 0.273)), in_words(Gaps((0.042,), 0, 0.0, 1.0))
-    ('48 points, 0.03 in height', 'peak of height 0.04')
+    >>> in_words(Gaps((), 48, 0.033, 0.273))
+    'partners up to 48 points and 0.03 in height apart'
+    >>> in_words(Gaps((0.042,), 63, 0.028, 1.0))
+    'peak of height 0.04 without partner; partners up to 63 points and 0.03 in height apart'
     """
-    if gaps.lonely:
-        heights = ", ".join(f"{height:.2f}" for height in sorted(gaps.lonely))
-        return f"peak{'' if len(gaps.lonely) == 1 else 's'} of height {heights}"
-    return f"{gaps.position} points, {gaps.height:.2f} in height"
+    partners = f"partners up to {gaps.position} points and {gaps.height:.2f} in height apart"
+    if not gaps.lonely:
+        return partners
+    return f"peak{'' if len(gaps.lonely) == 1 else 's'} of height {_heights(gaps.lonely)} without partner; {partners}"
