@@ -218,7 +218,7 @@ def test_a_sound_record(record, smoke):
         ({"reevaluation_gap": 0.002}, "re-evaluation differs from the logged figures by 0.002"),
         ({"test": {"n": 35, "errors": 1, "loss": 1.0}}, "test: 36 predictions for 35 spectra"),
         ({"test": {"n": 36, "errors": 0, "loss": 1.0}}, "test: errors by the predictions: 1, by the metrics: 0"),
-        ({"validation": {"n": 16, "errors": 2, "loss": 1.0}}, "validation: predictions make 1 errors"),
+        ({"validation": {"n": 16, "errors": 2, "loss": 1.0}}, "validation: errors by the predictions: 1"),
         ({"data_digests": {"train": "", "validation": "", "test": ""}}, "the data are not those"),
     ],
 )
