@@ -62,9 +62,8 @@ class SortableTable:
 #{self.name} {{ overflow-x: auto; }}
 #{self.name} table {{ border-collapse: collapse; font-size: 0.85rem; }}
 #{self.name} caption {{ text-align: left; caption-side: top; padding: 0.3rem 0; }}
-#{self.name} th, #{self.name} td {{ padding: 0.2rem 0.5rem; text-align: left; vertical-align: bottom; }}
-#{self.name} td {{ white-space: nowrap; }}
-#{self.name} td:nth-last-child(-n+2) {{ white-space: normal; min-width: 8rem; }}
+#{self.name} th, #{self.name} td {{ padding: 0.2rem 0.45rem; text-align: left; vertical-align: bottom; }}
+#{self.name} td {{ white-space: nowrap; vertical-align: top; }}
 #{self.name} tbody tr {{ border-top: 1px solid #d8d8d8; }}
 #{self.name} th button {{ all: unset; cursor: pointer; font-weight: bold; }}
 #{self.name} th button:focus-visible {{ outline: 2px solid #0072b2; }}
