@@ -33,6 +33,7 @@ from spectra_lib.confusions import (
     decisive_peak,
     fewest_on_the_wrong_side,
     nearest_training_spectra,
+    needed_by_pair,
 )
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import peaks_of
@@ -282,6 +283,8 @@ def six_more_minor_pairs(evidence: Evidence) -> Verdict:
         f"Further pairs that a minor peak tells apart and that are confused in some of {counted(n, 'run')}: "
         f"{len(minor)}{' (' + listed + ')' if minor else ''}."
     )
+    far = sum(needed > 1 for needed in needed_by_pair(evidence.general, minor).values())
+    sentence += f" In {far} of them no variation makes both classes give the same spectrum." if far else ""
     sentence += f" Waits for runs: {short}." if outcome is Outcome.UNDECIDED else ""
     return Verdict(outcome, float(len(minor)), meaning, n, needed, "runs", sentence)
 
