@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION, SEEDS
 from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib.protocol import list_protocols
 from spectra_lib.records import RunRecords, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
 
@@ -32,6 +33,8 @@ class Profile:
         Folder of the run records, in the project.
     trains : bool
         Whether missing runs are done on the spot.
+    protocol : str
+        Protocol of the runs.
     """
 
     name: str
@@ -42,14 +45,15 @@ class Profile:
     max_epochs: int
     store: str
     trains: bool
+    protocol: str = "paper"
 
-    def narrowed(self, models: Sequence[str] = (), seeds: Sequence[int] = ()) -> Profile:
-        """Give the profile with other networks and seeds; none keeps those that it has.
+    def narrowed(self, models: Sequence[str] = (), seeds: Sequence[int] = (), protocol: str = "paper") -> Profile:
+        """Give the profile with other networks, seeds and protocol; no networks or seeds keep those that it has.
 
         Raises
         ------
         UnknownNameError
-            If a network is not one of the eight published ones.
+            If a network is not one of the eight published ones, or there is no such protocol.
         SpectraError
             If a seed is given twice or below 0, or is one that a profile which does not train has no runs of.
 
@@ -68,7 +72,9 @@ class Profile:
         allowed = "whole numbers of 0 or more" if self.trains else f"some of {', '.join(map(str, self.seeds))}"
         if len(set(seeds)) < len(seeds) or any(s < 0 if self.trains else s not in self.seeds for s in seeds):
             raise SpectraError(f"seeds: expected {allowed}, each once, received {list(seeds)}")
-        return replace(self, models=tuple(models) or self.models, seeds=tuple(seeds) or self.seeds)
+        if protocol not in list_protocols():
+            raise UnknownNameError("protocol", protocol, list_protocols())
+        return replace(self, models=tuple(models) or self.models, seeds=tuple(seeds) or self.seeds, protocol=protocol)
 
     def general_runs(self) -> tuple[RunSpec, ...]:
         """Runs of each network as published, on the general benchmark.
@@ -104,7 +110,8 @@ class Profile:
     def _run(self, dataset: str, model: str, activation: str | None, seed: int) -> RunSpec:
         # Validated as resolved, as in the campaign, so that no deep-learning backend starts to read records.
         fields = {"dataset": dataset, "model": model, "hidden_activation": activation, "seed": seed}
-        return RunSpec.model_validate(fields | {"max_epochs": self.max_epochs}, context=TRUSTED)
+        rules = {"protocol": self.protocol, "max_epochs": self.max_epochs}
+        return RunSpec.model_validate(fields | rules, context=TRUSTED)
 
     def gather(self, runs: Sequence[RunSpec], project: Path) -> RunRecords:
         """Give the records of these runs that there are; a profile that trains does the missing ones first.

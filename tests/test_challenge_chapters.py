@@ -247,6 +247,9 @@ def test_profiles_are_narrowed_with_clear_errors():
     for profile, seeds in ((paper, [5]), (paper, [1, 1]), (laptop, [-1])):
         with pytest.raises(SpectraError, match="seeds: expected .* each once, received"):
             profile.narrowed(seeds=seeds)
+    with pytest.raises(UnknownNameError, match="unknown protocol 'codes'.*paper, code"):
+        paper.narrowed(protocol="codes")
+    assert {run.protocol for run in paper.narrowed(["vgg"], protocol="code").challenge_runs()} == {"code"}
     with pytest.raises(UnknownNameError, match="known: cnn2, cnn3, cnn6, vgg, resnet, cnn_bn"):
         ablations.choose_study(paper, ["inc6"])
 
