@@ -53,15 +53,20 @@ for no more than this share of the time of short epochs. Those since the last ch
 BATCHES_AT_ONCE = 8
 """Number of batches whose outputs are held at once when a split is evaluated."""
 
-WORTHWHILE_SAVING = 2.0
-"""On TensorFlow spectra are cut into windows if this divides the multiply-adds by at least so much; as measured by
-benchmarks/steps.py, a saving of 1.9 is lost again in cutting and putting together, and XLA gains nothing by it."""
+WORTHWHILE_SAVING: Mapping[str, Mapping[str, float]] = {
+    "float32": {"tensorflow": 1.3, "jax": 1.3},
+    "mixed_bfloat16": {"tensorflow": 2.3, "jax": 2.3},
+}
+"""Spectra are cut into windows if this divides the multiply-adds by at least so much, by precision and backend; as
+measured by benchmarks/steps.py on a processor with AVX-512. On a slower one a saving below 2 was lost again."""
 
 XLA_PAYS = frozenset({"peaknet"})
-"""Networks that XLA makes faster on TensorFlow, as measured by benchmarks/steps.py."""
+"""Networks that XLA makes faster on TensorFlow on one processor, and hardly slower on another (benchmarks/steps.py)."""
 
 
-def automatic_execution(model: str, backend_name: str, saving: float | None) -> backend.Execution:
+def automatic_execution(
+    model: str, backend_name: str, saving: float | None, precision: str = "float32"
+) -> backend.Execution:
     """Choose how steps run where nobody else did.
 
     Parameters
@@ -72,16 +77,18 @@ def automatic_execution(model: str, backend_name: str, saving: float | None) -> 
         The backend.
     saving : float or None
         By how much windows divide the multiply-adds (`Plan.saving`), if they can be used.
+    precision : str
+        Number format.
 
     Examples
     --------
-    >>> cases = ("cnn2", "tensorflow", 2.7), ("cnn2", "jax", 2.7), ("vgg", "torch", None)
+    >>> cases = ("cnn2", "tensorflow", 2.7), ("vgg", "jax", 1.0), ("vgg", "torch", None)
     >>> [automatic_execution(*case) for case in cases]
     ['windows', 'xla', 'eager']
     """
-    if backend_name == "tensorflow" and saving is not None and saving >= WORTHWHILE_SAVING:
-        return "windows"
     ways = backend.EXECUTIONS[backend_name]
+    if saving is not None and saving >= WORTHWHILE_SAVING[precision].get(backend_name, math.inf):
+        return "windows"
     return "xla" if model in XLA_PAYS and "xla" in ways else ways[0]
 
 
@@ -161,7 +168,7 @@ class _Trainer:
         self.plan = plan_windows(self.model, self.dataset.train) if self.execution in (None, "windows") else None
         if self.execution is None:
             saving = None if self.plan is None else self.plan.saving
-            self.execution = automatic_execution(self.spec.model, backend.backend_name(), saving)
+            self.execution = automatic_execution(self.spec.model, backend.backend_name(), saving, self.spec.precision)
         if self.execution != "windows":
             self.plan = None
         # The network that is trained: the same weights, fed with windows if that pays.

@@ -285,6 +285,30 @@ def sum_of_steps(times: StepTimes, models: Sequence[str], backend: str = "tensor
     return n_models, plain, chosen
 
 
+def sum_of_fastest(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[int, float, float]:
+    """Seconds of one step of each of these networks in its fastest way: how many, in float32, and in bfloat16.
+
+    Networks that have no figure in both formats are left out.
+
+    Examples
+    --------
+    >>> from spectra_lib.step_times import StepTime
+    >>> rows = (
+    ...     StepTime(model="vgg", backend="tensorflow", execution="graph", precision=precision, seconds=seconds)
+    ...     for precision, seconds in (("float32", 0.5), (HALF, 0.25))
+    ... )
+    >>> about = {name: "" for name in ("device", "commit", "measured")}
+    >>> sum_of_fastest(
+    ...     StepTimes(dataset="smoke", versions={}, peak_operations_per_second=1, rows=tuple(rows), **about),
+    ...     ["vgg", "cnn2"],
+    ... )
+    (1, 0.5, 0.25)
+    """
+    fastest = ([times.fastest(model, backend, precision) for precision in ("float32", HALF)] for model in models)
+    both = [(one.seconds or 0.0, half.seconds or 0.0) for one, half in fastest if one is not None and half is not None]
+    return len(both), sum(single for single, _ in both), sum(half for _, half in both)
+
+
 def precision_rows(records: RunRecords) -> pd.DataFrame:
     """Give one row for each network of the challenging set that was trained in both number formats.
 
