@@ -18,13 +18,11 @@ from spectra_lib.ablations import changes_several, differences, table_2
 from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.comparison import backend_of
 from spectra_lib.claims.evidence import Evidence
-from spectra_lib.claims.verdict import counted
 from spectra_lib.confusions import decisive_peak, fewest_on_the_wrong_side
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import lost_peaks, peak_counts, peaks_of
 from spectra_lib.figures.ablations import OPTION_NAMES, effect_text
 from spectra_lib.figures.challenge import name_runs
-from spectra_lib.figures.methods import scientific
 from spectra_lib.figures.style import look
 from spectra_lib.networks import network
 from spectra_lib.observer import ideal_observer
@@ -34,6 +32,7 @@ from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.replay import kept_by_either, replay_published
 from spectra_lib.single_changes import SINGLE_CHANGES
 from spectra_lib.stalled_runs import stalled, without_stalled
+from spectra_lib.wording import counted, scientific
 
 HEIGHT_PAIR = (164, 281)
 """Classes of the general benchmark that the paper separates by one height."""

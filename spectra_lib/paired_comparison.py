@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from spectra_lib.claims.comparison import compare, mean_above_zero, pairs_by_seed
-from spectra_lib.claims.verdict import figure, signed
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.single_changes import Variant
+from spectra_lib.wording import figure, signed
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from spectra_lib.claims.comparison import (
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, counted, figure
+from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.wording import counted, figure
 
 SECTION = "Results, Benchmark results"
 

@@ -26,7 +26,7 @@ from spectra_lib.claims.comparison import (
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import Outcome, Verdict, counted, figure
+from spectra_lib.claims.verdict import Outcome, Verdict
 from spectra_lib.confusions import (
     Cause,
     cause_of_pair,
@@ -39,6 +39,7 @@ from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import peaks_of
 from spectra_lib.probe_answers import MIN_PEAKS, explained_by_axes, occlusion_by_network
 from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.wording import counted, figure
 
 CAUSES = "Results, Misclassification causes"
 MINOR_PEAKS = "Results, Overlooking minor peaks"

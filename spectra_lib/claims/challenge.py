@@ -25,10 +25,11 @@ from spectra_lib.claims.comparison import (
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, counted, figure, signed
+from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.single_changes import POOL_SCALE
 from spectra_lib.stalled_runs import is_stalled, stalled
+from spectra_lib.wording import counted, figure, signed
 
 SECTION = "Results, Challenging test dataset"
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, figure, interval_text
+from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, interval_text
 from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.wording import figure
 
 SEEDS = 3
 """Runs that a group needs before it is compared."""

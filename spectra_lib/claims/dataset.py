@@ -15,11 +15,12 @@ from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.comparison import ALL_SEEDS, conclude_for_every_run, waiting
 from spectra_lib.claims.evidence import TECHNIQUES, Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, counted
+from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.dataset_statistics import coverage_of_test_peaks
 from spectra_lib.observer import ideal_observer
 from spectra_lib.probes import BACKGROUND, NOISE
 from spectra_lib.records import RunRecord
+from spectra_lib.wording import counted
 
 SECONDS, PATTERNS = 15.0, 30_000
 """The claim on speed: less time than this for so many spectra."""

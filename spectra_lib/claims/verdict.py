@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-CONFIDENCE = 0.95
+from spectra_lib.wording import counted, figure
 
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+CONFIDENCE = 0.95
 
 
 class Outcome(StrEnum):
@@ -73,44 +73,6 @@ class Verdict:
         """How much evidence there is and how much is needed, as it shall read."""
         one = {"runs": "run", "spectra": "spectrum", "classes": "class"}.get(self.unit, self.unit.removesuffix("s"))
         return f"{counted(self.n, one, self.unit)}, {self.needed:,} needed"
-
-
-def figure(value: float, digits: int = 3) -> str:
-    """Write a number with so many significant digits, a whole one in full.
-
-    Examples
-    --------
-    >>> figure(15717.0), figure(0.12345), figure(-0.0), figure(-2.5), figure(3.33e-16, digits=2)
-    ('15,717', '0.123', '0', '−2.5', '3.3·10⁻¹⁶')
-    """
-    if float(value).is_integer():
-        text = f"{int(value):,}"
-    else:
-        text = f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
-    number, _, power = text.partition("e")
-    return (f"{number}·10{str(int(power)).translate(RAISED)}" if power else number).replace("-", "−")
-
-
-def signed(value: float) -> str:
-    """Write a change with its sign and one decimal.
-
-    Examples
-    --------
-    >>> signed(5.34), signed(-0.26), signed(-0.01)
-    ('+5.3', '−0.3', '+0.0')
-    """
-    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Write how many there are, in the singular or the plural.
-
-    Examples
-    --------
-    >>> counted(1, "run"), counted(0, "run"), counted(4500, "spectrum", "spectra")
-    ('1 run', '0 runs', '4,500 spectra')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def interval_text(interval: tuple[float, float], level: float = CONFIDENCE) -> str:

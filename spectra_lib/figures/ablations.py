@@ -9,13 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from spectra_lib.ablations import NORMALISED, Pair
-from spectra_lib.claims.verdict import counted
 from spectra_lib.figures.benchmark import label_log_scale
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.rows import NONE_YET, say
 from spectra_lib.figures.style import BLUE, ORANGE, look
 from spectra_lib.paired_comparison import Effect
 from spectra_lib.single_changes import POOL_SCALE, SingleChange, Variant
+from spectra_lib.wording import counted
 
 if TYPE_CHECKING:
     from spectra_lib.networks.description import ModelDescription

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from spectra_lib.challenge_categories import CATEGORIES, Triplet, category_of, triplets
 from spectra_lib.claims.comparison import pairs_by_seed
-from spectra_lib.claims.verdict import counted, signed
 from spectra_lib.figures.dataset import CLASS_COLORS, draw_stacked
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.style import GREY, INK, PALE, look
@@ -19,6 +18,7 @@ from spectra_lib.paired_comparison import Effect, runs_of
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.single_changes import Variant
 from spectra_lib.stalled_runs import stalled
+from spectra_lib.wording import counted, signed
 
 ACTIVATIONS: Mapping[str, str] = {"linear": "linear", "relu": "ReLU", "none": "no hidden layers"}
 """Activations of the hidden layers with their names in figures; "none" without hidden layers."""

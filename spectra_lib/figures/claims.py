@@ -15,6 +15,7 @@ from spectra_lib.claims import GROUPS, Finding, Outcome, evaluate_claims
 from spectra_lib.dataset import Dataset
 from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE
 from spectra_lib.figures.tables import Table
+from spectra_lib.figures.unfolding import Entry, UnfoldingList
 
 CHAPTER = "claims"
 """The chapter in which every claim has its place."""
@@ -149,10 +150,8 @@ def claims_here(
 
 
 @dataclass(frozen=True)
-class ClaimsList:
-    """Claims one below the other, each with its verdict, unfolding to reason and rule; fits a phone.
-
-    A notebook shows it as the value of a cell.
+class ClaimsList(UnfoldingList):
+    """Claims, each with its verdict, unfolding to reason and rule.
 
     Attributes
     ----------
@@ -171,28 +170,16 @@ class ClaimsList:
             found.insert(1, ("Effect", f"{verdict.effect_text}."))
         return [*found, ("Rule", f"{claim.rule} Decided by {claim.uses}."), ("In the paper", f"{claim.section}.")]
 
-    def markdown(self) -> str:
-        """Give the list as MyST directives."""
-        return "\n\n".join(
-            "\n".join(
-                [
-                    f":::{{dropdown}} **{f.claim.number}** {f.claim.wording} *{f.verdict.outcome.value}*",
-                    f":class-container: claim claim-{f.verdict.outcome.value}",
-                    "",
-                    f"({anchor(f)})=",
-                    "\n\n".join(f"**{heading}.** {text}" for heading, text in self.details(f)),
-                    ":::",
-                ]
+    def entries(self) -> list[Entry]:
+        """Give an entry for each claim."""
+        return [
+            Entry(
+                title=f"{f.claim.number}",
+                text=f.claim.wording,
+                state=f.verdict.outcome.value,
+                details=self.details(f),
+                style=f"claim claim-{f.verdict.outcome.value}",
+                anchor=anchor(f),
             )
             for f in self.findings
-        )
-
-    def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
-        lines = [f"{f.claim.number}  {f.claim.wording} {f.verdict.outcome.value}" for f in self.findings]
-        folded = [
-            f'<details id="{anchor(f)}"><summary>{html.escape(line)}</summary>'
-            + "".join(f"<p><b>{heading}.</b> {html.escape(text)}</p>" for heading, text in self.details(f))
-            + "</details>"
-            for f, line in zip(self.findings, lines, strict=True)
         ]
-        return {"text/plain": "\n".join(lines), "text/html": "\n".join(folded), "text/markdown": self.markdown()}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,14 @@ from numpy.typing import NDArray
 from spectra_lib.dataset import Dataset
 from spectra_lib.figures import style
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE
+from spectra_lib.figures.unfolding import Entry, UnfoldingList
 from spectra_lib.paired_comparison import unpaired_effect
 from spectra_lib.protocol import Progress, Protocol
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.reproducibility import loss_differences, tampered
 from spectra_lib.step_times import StepTime, StepTimes
 from spectra_lib.training import automatic_execution
+from spectra_lib.wording import scientific
 
 if TYPE_CHECKING:
     from spectra_lib.differences import Difference
@@ -46,20 +47,6 @@ PACKAGES = {
 """Packages that results or pages depend on, and what for."""
 
 HALF = "mixed_bfloat16"
-
-
-def scientific(value: float, digits: int = 1) -> str:
-    """Write a number as digits times a power of ten.
-
-    Examples
-    --------
-    >>> scientific(0.0421), scientific(3e-7, 0), scientific(0.0)
-    ('4.2·10⁻²', '3·10⁻⁷', '0')
-    """
-    if value == 0:
-        return "0"
-    mantissa, exponent = f"{value:.{digits}e}".split("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
 def protocol_rows(protocols: Sequence[Protocol]) -> pd.DataFrame:
@@ -173,10 +160,8 @@ def tampering_rows(record: RunRecord, dataset: Dataset) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class DifferencesList:
-    """Differences one below the other, each unfolding to what is so and what it changes; fits a phone.
-
-    A notebook shows it as the value of a cell.
+class DifferencesList(UnfoldingList):
+    """Differences, each unfolding to what is so and what it changes.
 
     Attributes
     ----------
@@ -193,43 +178,9 @@ class DifferencesList:
         found += [("Bears on", f"{difference.argument}.")] if difference.argument else []
         return [(heading, text[:1].upper() + text[1:]) for heading, text in found]
 
-    def markdown(self) -> str:
-        """Give the list as MyST directives.
-
-        Examples
-        --------
-        >>> from spectra_lib.differences import Difference
-        >>> print(DifferencesList((Difference("Peaks", "2 to 7", "2 to 10", "4 classes."),)).markdown())
-        :::{dropdown} **Peaks**: 2 to 7 *measured*
-        :class-container: claim
-        <BLANKLINE>
-        **Code or fact.** 2 to 10.
-        <BLANKLINE>
-        **Effect.** 4 classes.
-        :::
-        """
-        return "\n\n".join(
-            "\n".join(
-                [
-                    f":::{{dropdown}} **{each.topic}**: {each.text} *{each.state}*",
-                    ":class-container: claim",
-                    "",
-                    "\n\n".join(f"**{heading}.** {text}" for heading, text in self.details(each)),
-                    ":::",
-                ]
-            )
-            for each in self.differences
-        )
-
-    def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
-        lines = [f"{each.topic}: {each.text} ({each.state})" for each in self.differences]
-        folded = [
-            f"<details><summary>{html.escape(line)}</summary>"
-            + "".join(f"<p><b>{heading}.</b> {html.escape(text)}</p>" for heading, text in self.details(each))
-            + "</details>"
-            for each, line in zip(self.differences, lines, strict=True)
-        ]
-        return {"text/plain": "\n".join(lines), "text/html": "\n".join(folded), "text/markdown": self.markdown()}
+    def entries(self) -> list[Entry]:
+        """Give an entry for each difference."""
+        return [Entry(f"{each.topic}:", each.text, each.state, self.details(each)) for each in self.differences]
 
 
 def version_rows() -> pd.DataFrame:
