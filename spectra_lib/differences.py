@@ -21,9 +21,7 @@ from spectra_lib.claims.evidence import Evidence
 from spectra_lib.confusions import decisive_peak, fewest_on_the_wrong_side
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import lost_peaks, peak_counts, peaks_of
-from spectra_lib.figures.ablations import OPTION_NAMES, effect_text
-from spectra_lib.figures.challenge import name_runs
-from spectra_lib.figures.style import look
+from spectra_lib.display_names import OPTION_NAMES, name_runs, network_name
 from spectra_lib.networks import network
 from spectra_lib.observer import ideal_observer
 from spectra_lib.paired_comparison import pair_runs, paired_effect
@@ -335,7 +333,7 @@ def _ablation(evidence: Evidence, records: RunRecords) -> Difference:
     pairs = table_2()
     several = [pair for pair in pairs if changes_several(pair)]
     listed = "; ".join(
-        f"{look(pair.modified.model).label} "
+        f"{network_name(pair.modified.model)} "
         f"({', '.join(OPTION_NAMES[key] for key in differences(pair.published, pair.modified))})"
         for pair in several
     )
@@ -389,7 +387,7 @@ def _paired_protocols(records: RunRecords) -> str:
     gains = [_percent_right(text) - _percent_right(code) for code, text in pairs if text is not None]
     if not gains:
         return f"{NOT_MEASURED.lower()}, waits for runs of CNN2 and VGG on the challenging set under both protocols."
-    models = dict.fromkeys(look(code.spec.model).label for code, text in pairs if text is not None)
+    models = dict.fromkeys(network_name(code.spec.model) for code, text in pairs if text is not None)
     return f"{_in_points(gains)} of {' and '.join(models)}, by the text's rules."
 
 
@@ -404,7 +402,7 @@ def _single_change_effect(evidence: Evidence, records: RunRecords, word: str) ->
     for change in SINGLE_CHANGES:
         gains = pair_runs(own, change.before, change.after, _percent_right).change.tolist()
         if gains and word in change.text:
-            parts.append(f"{look(change.base).label}, {change.part.value} {change.text}: {_in_points(gains)}")
+            parts.append(f"{network_name(change.base)}, {change.part.value} {change.text}: {_in_points(gains)}")
     if not parts:
         return f"{NOT_MEASURED.lower()}, waits for runs of stages h and i of the campaign."
     return "; ".join(parts) + "."
@@ -412,8 +410,8 @@ def _single_change_effect(evidence: Evidence, records: RunRecords, word: str) ->
 
 def _in_points(gains: list[float]) -> str:
     """Write a mean difference in percentage points with interval and number of pairs, as it shall read."""
-    mean, _, pairs = effect_text(paired_effect(gains)).rpartition(", ")
-    return f"{mean} points in {pairs}"
+    effect = paired_effect(gains)
+    return f"{effect.text} points in {counted(effect.n, 'pair')}"
 
 
 def _by_dataset(evidence: Evidence, runs: RunRecords) -> list[tuple[str, RunRecords]]:
@@ -428,7 +426,7 @@ def _by_dataset(evidence: Evidence, runs: RunRecords) -> list[tuple[str, RunReco
 def _of_networks(runs: RunRecords) -> str:
     """Say how many runs of which networks there are, as it shall read."""
     models = list(dict.fromkeys(run.spec.model for run in runs))
-    which = look(models[0]).label if len(models) == 1 else f"{len(models)} networks"
+    which = network_name(models[0]) if len(models) == 1 else f"{len(models)} networks"
     return f"our {_runs(len(runs))} of {which}"
 
 

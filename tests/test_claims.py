@@ -739,7 +739,7 @@ def test_a_loss_that_only_rises_is_named_and_no_jump(nothing, labels):
     assert [never_improved(run) for run in runs] == [True] * 3 + [False] * 3
     (finding,) = judge(replace(nothing, records=RunRecords(tuple(runs))), [37])
     assert finding.verdict.outcome is UNDECIDED and finding.verdict.effect == 0.0
-    assert "3 of 3 runs never falls below that of the first epoch: cnn_bn relu (seeds 0, 1, 2)" in (
+    assert "3 of 3 runs never falls below that of the first epoch: CNN BN (ReLU), seeds 0, 1 and 2" in (
         finding.verdict.sentence
     )
 
@@ -772,7 +772,7 @@ def test_pairs_across_backends_do_not_count(nothing, labels):
     ]
     (finding,) = judge(replace(nothing, records=RunRecords(tuple(runs))), [29])
     assert finding.verdict.outcome is UNDECIDED and finding.verdict.n == 4
-    assert "2 of 3 of vgg relu, vgg linear" in finding.verdict.sentence
+    assert "2 of 3 of VGG (ReLU), VGG (linear)" in finding.verdict.sentence
 
 
 def with_stalled(bench: Bench) -> list[RunRecord]:
@@ -793,7 +793,7 @@ def test_gains_over_runs_that_never_trained_are_named(nothing, labels):
     records = RunRecords(tuple(with_stalled(Bench(nothing, labels))))
     for number in (29, 34):
         (finding,) = judge(replace(nothing, records=records), [number])
-        assert "hardly trained: cnn_bn linear (seeds 0, 1)." in finding.verdict.sentence
+        assert "hardly trained: CNN BN (linear), seeds 0 and 1." in finding.verdict.sentence
     (finding,) = judge(replace(nothing, records=records), [29])
     gains = 100 * np.array([0, -1, 1, 75, 70, 1]) / 162
     assert f"by +{gains.mean():.1f} points on average, by +{np.median(gains):.1f} at the median" in (
@@ -801,7 +801,7 @@ def test_gains_over_runs_that_never_trained_are_named(nothing, labels):
     )
     assert "two-sided sign-flip test of the mean, p = 0.25" in finding.verdict.sentence  # 16 of 64 means are as large
     assert "Without their pairs the mean change is +0.2 points (4 pairs)." in finding.verdict.sentence
-    assert "percentage points, cnn_bn (" in finding.verdict.effect_text
+    assert "percentage points, CNN BN (" in finding.verdict.effect_text
     paired = [(records[0], records[0])]
     assert without_stalled_pairs(paired) == ""
 
@@ -832,7 +832,7 @@ def test_what_is_shown_is_the_difference_and_not_the_distance_from_the_margin(no
     (finding,) = judge(replace(nothing, records=RunRecords(tuple(runs))), [32])
     assert finding.verdict.outcome is CONTRADICTED  # 6.2 points behind, where 3 are allowed
     assert finding.verdict.effect == pytest.approx(-1000 / 162)
-    assert finding.verdict.meaning == "percentage points, cnn2 against inc3"
+    assert finding.verdict.meaning == "percentage points, CNN2 against INC3"
     assert "claimed above −3" in finding.verdict.sentence
 
 
@@ -846,7 +846,7 @@ def test_a_network_that_weighs_peaks_as_peak_matching_does_is_no_evidence(nothin
     (finding,) = judge(replace(nothing, records=records), [22])
     assert (finding.verdict.outcome, finding.verdict.effect) == (UNDECIDED, 0.0)
     assert "by 31.4 percentage points for peak matching" in finding.verdict.sentence
-    assert "31.4 for vgg (3 runs)" in finding.verdict.sentence
+    assert "31.4 for VGG (3 runs)" in finding.verdict.sentence
 
 
 # How verdicts read
@@ -901,7 +901,7 @@ def test_rows_and_text(nothing):
     assert summary(findings) == "2 claims: 0 supported, 1 contradicted, 1 undecided"
     text = as_text(findings[0])
     assert text.startswith("10  UNDECIDED    Results, Benchmark results; 0 runs, 6 needed\n")
-    assert "Waits for runs: 0 of 3 of cnn2, cnn3." in text
+    assert "Waits for runs: 0 of 3 of CNN2, CNN3." in text
 
 
 def test_the_command_prints_a_table(tmp_path):

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from spectra_lib import plugins
 from spectra_lib.cli import app
 from spectra_lib.dataset import make_dataset
+from spectra_lib.display_names import network_name
 from spectra_lib.errors import SpecificationError, SpectraError
 from spectra_lib.figures.leaderboard import leaderboard_rows
-from spectra_lib.figures.style import look
 from spectra_lib.leaderboard import make_leaderboard
 from spectra_lib.networks import list_models, registry
 from spectra_lib.plugins import PluginError, load_installed_plugins, load_plugin, plugin_of
@@ -67,7 +67,7 @@ def test_worked_example_trains_and_stands_in_the_leaderboard(example: Path, tmp_
     assert row.Method == "my_net (ReLU)"
     assert row.Options == f"kernel=5, max_epochs=2, my_net.py {record.spec.source[:8]}"
     assert row.Weights == f"{record.network.parameters:,}"
-    assert look("my_net").label == "my_net"
+    assert network_name("my_net") == "my_net"
 
 
 def test_records_of_the_packages_own_networks_are_written_as_before():

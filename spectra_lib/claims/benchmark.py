@@ -27,6 +27,7 @@ from spectra_lib.claims.comparison import (
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
+from spectra_lib.display_names import network_name
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.wording import counted, figure
 
@@ -132,7 +133,7 @@ def every_network_is_accurate(evidence: Evidence) -> Verdict:
     over = sum(errors_of(record) > 50 for record in runs)
     sentence = (
         f"{len(runs) - over} of {counted(len(runs), 'run')} {'stays' if len(runs) == 1 else 'stay'} within 50 errors; "
-        f"the worst, {worst.spec.model} with seed {worst.spec.seed}, makes {errors_of(worst):.0f}."
+        f"the worst, {network_name(worst.spec.model)} with seed {worst.spec.seed}, makes {errors_of(worst):.0f}."
     )
     return conclude_for_every_run(over > 0, groups, errors_of(worst), meaning, sentence, need=ALL_SEEDS)
 
@@ -216,7 +217,11 @@ def cnn_bn_is_worst(evidence: Evidence) -> Verdict:
     wider = scatter[widest] > scatter["cnn_bn"]
     sentence = (
         f"{verdict.sentence} Between seeds CNN BN scatters by {scatter['cnn_bn']:.1f} errors (standard deviation), "
-        + (f"{widest} by {scatter[widest]:.1f}." if wider else f"the most of {len(scatter)} networks with five seeds.")
+        + (
+            f"{network_name(widest)} by {scatter[widest]:.1f}."
+            if wider
+            else f"the most of {len(scatter)} networks with five seeds."
+        )
     )
     return replace(verdict, outcome=Outcome.CONTRADICTED if wider else verdict.outcome, sentence=sentence)
 
@@ -305,8 +310,10 @@ def vgg_and_resnet_do_not_help(evidence: Evidence) -> Verdict:
     # the error of vgg over three quarters of the best's, in the units of the former
     pairs = [(m, best) for m in ("vgg", "resnet")]
     compared = compare_groups(groups, pairs, errors_of, 1 / CONSIDERABLY)
-    meaning = f"errors beyond a quarter fewer than {best}"
-    return conclude(compared, groups, meaning, planned=len(pairs), remark=f"{best} is the best plain CNN.")
+    meaning = f"errors beyond a quarter fewer than {network_name(best)}"
+    return conclude(
+        compared, groups, meaning, planned=len(pairs), remark=f"{network_name(best)} is the best plain CNN."
+    )
 
 
 @claim(

@@ -37,6 +37,7 @@ from spectra_lib.confusions import (
 )
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import peaks_of
+from spectra_lib.display_names import network_name
 from spectra_lib.probe_answers import MIN_PEAKS, explained_by_axes, occlusion_by_network
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.wording import counted, figure
@@ -104,7 +105,7 @@ def three_causes_explain_all(evidence: Evidence) -> Verdict:
                 causes[pair] = cause_of_pair(dataset, pair)
             total += 1
             if causes[pair] is None:
-                odd.append((record.spec.model, true, answered))
+                odd.append((network_name(record.spec.model), true, answered))
     meaning = "errors that none of the causes explains"
     if not n:
         return waiting(groups, ALL_SEEDS, meaning=meaning)
@@ -223,12 +224,13 @@ def largest_peak_weighs_too_much(evidence: Evidence) -> Verdict:
     surplus = {model: largest_peak_surplus(table) for model, table in tables.items()}
     matching = surplus.pop("matching")
     compared = [
-        mean_above_zero(model, (surplus[model] - matching).tolist())
+        mean_above_zero(network_name(model), (surplus[model] - matching).tolist())
         for model, group in groups.items()
         if len(group) >= SEEDS and len(matching) > 1
     ]
     by = ", ".join(
-        f"{figure(each.mean())} for {model} ({counted(len(groups[model]), 'run')})" for model, each in surplus.items()
+        f"{figure(each.mean())} for {network_name(model)} ({counted(len(groups[model]), 'run')})"
+        for model, each in surplus.items()
     )
     remark = (
         f"Answers change more often without the largest peak than without another one (classes of {MIN_PEAKS} peaks "
@@ -427,7 +429,7 @@ def regions_differ(evidence: Evidence) -> Verdict:
         for model, group in groups.items()
     }
     compared: list[Comparison] = []
-    for model, sign, text in (("cnn2", -1, "cnn2: position over height"), ("cnn6", 1, "cnn6: height over position")):
+    for model, sign, text in (("cnn2", -1, "CNN2: position over height"), ("cnn6", 1, "CNN6: height over position")):
         if len(shares[model]) >= SEEDS:
             compared.append(mean_above_zero(text, [sign * (height - position) for height, position in shares[model]]))
     compared += compare_groups(
@@ -436,7 +438,8 @@ def regions_differ(evidence: Evidence) -> Verdict:
         lambda r: explained_by_axes(np.array(r.probes[name].labels) == INTENSITY_PAIR[0])[0],
     )
     means = "; ".join(
-        f"{model}: height {np.mean([s[0] for s in each]):.2f}, position {np.mean([s[1] for s in each]):.2f}"
+        f"{network_name(model)}: height {np.mean([height for height, _ in each]):.2f}, "
+        f"position {np.mean([position for _, position in each]):.2f}"
         for model, each in shares.items()
         if each
     )
@@ -467,8 +470,9 @@ def linear_layers_collapse(evidence: Evidence) -> Verdict:
     worst = max(gaps, key=lambda model: gaps[model])
     outcome = Outcome.SUPPORTED if gaps[worst] < 1e-9 and bent > 1e-3 else Outcome.CONTRADICTED
     sentence = (
-        f"Layer by layer and collapsed, probabilities differ by at most {figure(gaps[worst], 2)} ({worst}, weights "
-        f"drawn at random), which is rounding; with a ReLU between the layers of VGG, by {bent:.2f}."
+        f"Layer by layer and collapsed, probabilities differ by at most {figure(gaps[worst], 2)} "
+        f"({network_name(worst)}, weights drawn at random), which is rounding; with a ReLU between the "
+        f"layers of VGG, by {bent:.2f}."
     )
     n = len(gaps)
     return Verdict(outcome, gaps[worst], "largest difference of a probability", n, n, "networks", sentence)

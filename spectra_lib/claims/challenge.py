@@ -26,6 +26,7 @@ from spectra_lib.claims.comparison import (
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
+from spectra_lib.display_names import name_runs, network_name
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.single_changes import POOL_SCALE
 from spectra_lib.stalled_runs import is_stalled, stalled
@@ -91,7 +92,7 @@ def relu_improves_every_network(evidence: Evidence) -> Verdict:
     """
     pairs = {model: relu_pairs(evidence, model) for model in WITH_HIDDEN}
     gains = {model: relu_gains(each) for model, each in pairs.items()}
-    compared = [mean_above_zero(model, each) for model, each in gains.items() if len(each) >= SEEDS]
+    compared = [mean_above_zero(network_name(model), each) for model, each in gains.items() if len(each) >= SEEDS]
     every = [pair for each in pairs.values() for pair in each]
     remark = ""
     if len(every) > 1:
@@ -125,25 +126,6 @@ def _both_activations(pairs: dict[str, Pairs]) -> dict[str, RunRecords]:
         groups[f"{model} relu"] = RunRecords(tuple(relu for relu, _ in each))
         groups[f"{model} linear"] = RunRecords(tuple(linear for _, linear in each))
     return groups
-
-
-def name_runs(runs: Iterable[RunRecord]) -> str:
-    """Name runs by network, activation and seeds.
-
-    Examples
-    --------
-    >>> from spectra_lib.runs import RunSpec
-    >>> specs = [RunSpec(dataset="smoke", model="cnn2", hidden_activation="relu", seed=seed) for seed in (0, 3)]
-    >>> name_runs(RunRecord.model_construct(spec=spec) for spec in specs)
-    'cnn2 relu (seeds 0, 3)'
-    """
-    seeds: dict[str, list[int]] = {}
-    for run in runs:
-        seeds.setdefault(f"{run.spec.model} {run.spec.hidden_activation or ''}".strip(), []).append(run.spec.seed)
-    return "; ".join(
-        f"{name} ({'seed' if len(each) == 1 else 'seeds'} {', '.join(map(str, sorted(each)))})"
-        for name, each in seeds.items()
-    )
 
 
 def name_stalled(runs: Iterable[RunRecord]) -> str:
@@ -222,7 +204,7 @@ def cnn2_beats_cnn3(evidence: Evidence) -> Verdict:
     compared = compare_groups(groups, [("cnn2", "cnn3")], accuracy)
     if min(len(groups["cnn2"]), len(groups["inc3"])) >= SEEDS:
         first, second = ([accuracy(record) for record in groups[model]] for model in ("cnn2", "inc3"))
-        compared.append(compare("cnn2 against inc3", first, second, bar=-AS_GOOD))
+        compared.append(compare("CNN2 against INC3", first, second, bar=-AS_GOOD))
     return conclude(compared, groups, "percentage points", planned=2)
 
 

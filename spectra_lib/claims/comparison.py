@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, interval_text
+from spectra_lib.display_names import network_name
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.wording import figure
 
@@ -23,6 +24,8 @@ LISTED = 3
 """Comparisons that a sentence names at most."""
 
 Groups = Mapping[str, RunRecords]
+"""Runs by network, or by network and activation with a space between them."""
+
 Value = Callable[[RunRecord], float]
 
 
@@ -90,6 +93,17 @@ class Comparison:
         return f"{self.name} {figure(self.difference)} ({interval_text(self.interval(level), level)}{claimed})"
 
 
+def group_name(group: str) -> str:
+    """Name a group of runs as it shall read.
+
+    Examples
+    --------
+    >>> group_name("cnn6_bn"), group_name("vgg linear")
+    ('CNN6 BN', 'VGG (linear)')
+    """
+    return network_name(*group.split())
+
+
 def compare(name: str, larger: Sequence[float], smaller: Sequence[float], bar: float = 0.0) -> Comparison:
     """Compare the means of two groups by Welch's t interval; each needs two values or more.
 
@@ -137,7 +151,7 @@ def compare_groups(
     """
     return [
         compare(
-            f"{larger} against {smaller}",
+            f"{group_name(larger)} against {group_name(smaller)}",
             [factor * value(record) for record in groups[larger]],
             [value(record) for record in groups[smaller]],
         )
@@ -185,12 +199,12 @@ def shortage(groups: Groups, need: int = SEEDS) -> str:
     Examples
     --------
     >>> shortage({"cnn2": RunRecords(()), "vgg": RunRecords(())})
-    '0 of 3 of cnn2, vgg'
+    '0 of 3 of CNN2, VGG'
     """
     short: dict[int, list[str]] = {}
     for name, runs in groups.items():
         if len(runs) < need:
-            short.setdefault(len(runs), []).append(name)
+            short.setdefault(len(runs), []).append(group_name(name))
     return "; ".join(f"{count} of {need} of {', '.join(short[count])}" for count in sorted(short))
 
 

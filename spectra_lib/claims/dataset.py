@@ -17,6 +17,7 @@ from spectra_lib.claims.evidence import TECHNIQUES, Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.dataset_statistics import coverage_of_test_peaks
+from spectra_lib.display_names import network_name
 from spectra_lib.observer import ideal_observer
 from spectra_lib.probes import BACKGROUND, NOISE
 from spectra_lib.records import RunRecord
@@ -215,7 +216,7 @@ def networks_are_robust(evidence: Evidence) -> Verdict:
     sentence = (
         f"With white noise of {NOISE:g} or a background of {BACKGROUND:g} of the highest peak, {bad} of {len(trials)} "
         f"trials of networks trained on clean spectra lose more than {100 * TOLERATED:g} percentage point beyond "
-        f"chance; the worst, {record.spec.model} on {record.spec.dataset_spec.name} with {kind}, loses "
+        f"chance; the worst, {network_name(record.spec.model)} on {record.spec.dataset_spec.name} with {kind}, loses "
         f"{100 * worst:.1f}."
     )
     return replace(conclude_for_every_run(bad > 0, groups, 100 * worst, meaning, sentence), n=len(runs))

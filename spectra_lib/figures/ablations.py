@@ -9,33 +9,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from spectra_lib.ablations import NORMALISED, Pair
+from spectra_lib.display_names import ACTIVATION_NAMES, OPTION_NAMES, network_name
 from spectra_lib.figures.benchmark import label_log_scale
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.rows import NONE_YET, say
-from spectra_lib.figures.style import BLUE, ORANGE, look
+from spectra_lib.figures.style import BLUE, ORANGE
 from spectra_lib.paired_comparison import Effect
 from spectra_lib.single_changes import POOL_SCALE, SingleChange, Variant
 from spectra_lib.wording import counted
 
 if TYPE_CHECKING:
     from spectra_lib.networks.description import ModelDescription
-
-OPTION_NAMES: Mapping[str, str] = {
-    "batch_normalization": "batch normalisation",
-    "bn_momentum": "momentum of batch normalisation",
-    "conv_dropout": "convolutional dropout",
-    "dropout": "dense dropout",
-    "hidden_activation": "activation of hidden layers",
-    "hidden_units": "hidden layers",
-    "kernel": "kernel size",
-    "stem_relu": "ReLU after the first convolution",
-    "pool_scale": "pools",
-}
-"""Options of networks as they shall read."""
-
-
-LAYERS: Mapping[str | None, str] = {"linear": "linear", "relu": "ReLU", None: "none"}
-"""Activations of the hidden layers as they shall read."""
 
 
 def pair_label(pair: Pair) -> str:
@@ -47,8 +31,8 @@ def pair_label(pair: Pair) -> str:
     >>> [pair_label(pair) for pair in table_2()][:3]
     ['CNN6 / BN', 'CNN6 / ConvDO', 'CNN BN / modified']
     """
-    original = look(pair.published.model).label
-    return f"{original} / {look(pair.modified.model).label.removeprefix(f'{original} ')}"
+    original = network_name(pair.published.model)
+    return f"{original} / {network_name(pair.modified.model).removeprefix(f'{original} ')}"
 
 
 def change_label(change: SingleChange, head: str = "") -> str:
@@ -60,7 +44,7 @@ def change_label(change: SingleChange, head: str = "") -> str:
     >>> change_label(single_changes(Part.POOLING, bases=["cnn6"])[0])
     'CNN6: pools scaled by 1.5'
     """
-    return f"{look(change.base).label}: {head}{change.text}"
+    return f"{network_name(change.base)}: {head}{change.text}"
 
 
 def draw_losses(axes: Axes, curves: pd.DataFrame, normalised: str, simple: str) -> None:
@@ -81,7 +65,7 @@ def draw_losses(axes: Axes, curves: pd.DataFrame, normalised: str, simple: str) 
             text = f"{'with' if model == normalised else 'without'} ({own.run.nunique()})"
             name = text if number == 0 else None
             axes.plot(curve.epoch, curve.val_loss, color=color, linestyle=line, linewidth=1.1, alpha=0.85, label=name)
-    axes.set_title(f"{look(normalised).label}, {look(simple).label}")
+    axes.set_title(f"{network_name(normalised)}, {network_name(simple)}")
     axes.set(yscale="log", xlabel="Epoch", xlim=(0, None))
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=2, borderaxespad=0.2, columnspacing=1.0)
@@ -105,11 +89,11 @@ def accuracy_rows(networks: Sequence[Variant], published: pd.DataFrame, ours: pd
     --------
     >>> none = pd.DataFrame({"model": [], "hidden_activation": [], "accuracy": []})
     >>> accuracy_rows([Variant("cnn6_bn"), Variant("resnet", None)], none, none).iloc[:, :2].values.tolist()
-    [['CNN6 BN', 'ReLU'], ['Resnet', 'none']]
+    [['CNN6 BN', 'ReLU'], ['Resnet', 'no hidden layers']]
     """
     rows = []
     for network in networks:
-        row: list[object] = [look(network.model).label, LAYERS[network.hidden_activation]]
+        row: list[object] = [network_name(network.model), ACTIVATION_NAMES[network.hidden_activation or "none"]]
         for table in (published, ours):
             own = runs_of(table, network).accuracy
             row += [median_and_range(own), len(own)]
@@ -149,10 +133,10 @@ def pair_rows(pairs: Sequence[tuple[Pair, Mapping[str, tuple[Any, Any]], Effect,
     """
     rows = [
         (
-            look(pair.published.model).label,
-            look(pair.modified.model).label,
+            network_name(pair.published.model),
+            network_name(pair.modified.model),
             "; ".join(f"{OPTION_NAMES[key]}: {_value(a)} → {_value(b)}" for key, (a, b) in changed.items()),
-            look(pair.simpler).label,
+            network_name(pair.simpler),
             effect_text(as_published),
             effect_text(relu),
         )
@@ -180,7 +164,7 @@ def _value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return LAYERS.get(value, f"{value}")
+    return ACTIVATION_NAMES.get(f"{value}", f"{value}")
 
 
 def change_rows(changes: Sequence[tuple[SingleChange, Effect, int, int]]) -> pd.DataFrame:
@@ -221,7 +205,7 @@ def pooling_rows(descriptions: Sequence[tuple[Variant, ModelDescription]]) -> pd
     """
     rows = [
         (
-            look(variant.model).label,
+            network_name(variant.model),
             f"{variant.options.get(POOL_SCALE, 1):g}",
             f"{d.flat_size:,}",
             f"{d.parameters / 1e6:.1f}",
@@ -251,7 +235,7 @@ def jump_rows(jumps: pd.DataFrame) -> pd.DataFrame:
         own = [jumps[jumps.model == model] for model in pair]
         means = [f"{each.jumps.mean():.4f} ({len(each)})" if len(each) else "–" for each in own]
         kept = [f"{each.kept_epoch.median():.0f}" if len(each) else "–" for each in own]
-        rows.append((*(look(model).label for model in pair), *means, *kept))
+        rows.append((*(network_name(model) for model in pair), *means, *kept))
     heads = ["With", "Without", "Up and down with", "Up and down without", "Epoch kept with", "Epoch kept without"]
     return pd.DataFrame(rows, columns=heads)
 
@@ -279,7 +263,7 @@ def jump_reading(jumps: pd.DataFrame) -> str:
         if len(first) and len(second):
             more = bool(first.mean() > second.mean())
             sides[more].append(
-                f"{look(normalised).label} ({first.mean():.4f} against {second.mean():.4f} decades; "
+                f"{network_name(normalised)} ({first.mean():.4f} against {second.mean():.4f} decades; "
                 f"runs: {len(first)} and {len(second)})"
             )
     here = sum(map(len, sides.values()))

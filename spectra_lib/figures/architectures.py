@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
+from spectra_lib.display_names import network_name
 from spectra_lib.figures.style import GREY, INK, look
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def architecture_rows(descriptions: Sequence[ModelDescription]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Network": look(d.name).label,
+                "Network": network_name(d.name),
                 "Convolutions": d.convolutions,
                 "Kernel sizes": ", ".join(str(size) for size in dict.fromkeys(d.kernel_sizes)),
                 "Blocks": ", ".join(d.blocks) or "plain",
@@ -43,7 +44,7 @@ def cost_rows(descriptions: Sequence[ModelDescription], n_classes: int) -> pd.Da
     return pd.DataFrame(
         [
             {
-                "Network": look(d.name).label,
+                "Network": network_name(d.name),
                 "Features": f"{d.flat_size:,}",
                 "Parameters (million)": round(d.parameters / 1e6, 1),
                 "In first dense layer": f"{100 * first_dense_share(d, n_classes):.0f} %",
@@ -102,7 +103,7 @@ def draw_receptive_fields(
         xlim=(10, 1.6 * n_points),
         xlabel="Points that one feature sees",
         yticks=range(len(descriptions)),
-        yticklabels=[look(d.name).label for d in descriptions],
+        yticklabels=[network_name(d.name) for d in descriptions],
     )
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -115,7 +116,7 @@ def draw_costs(axes: Axes, descriptions: Sequence[ModelDescription]) -> None:
         own = look(d.name)
         x, y = d.multiply_adds / 1e6, d.parameters / 1e6
         axes.plot(x, y, own.marker, color=own.color, markersize=9, markeredgecolor=INK, markeredgewidth=0.6)
-        axes.annotate(own.label, (x, y), (0, 8), textcoords="offset points", ha="center")
+        axes.annotate(network_name(d.name), (x, y), (0, 8), textcoords="offset points", ha="center")
     axes.set(
         xscale="log",
         yscale="log",

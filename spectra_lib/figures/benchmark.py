@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from spectra_lib.display_names import network_name
 from spectra_lib.figures.rows import GROUPS, NONE_YET, label_rows, legend_above, run_markers, say
 from spectra_lib.figures.style import BLUE, GREY, look
 
@@ -41,7 +42,7 @@ def draw_runs_by_network(
     xlabel : str
         Its name.
     """
-    label_rows(axes, [look(model).label for model in models])
+    label_rows(axes, [network_name(model) for model in models])
     handles = []
     for runs, color, size, filled, shift in ((published, GREY, 6, False, -0.16), (ours, BLUE, 7, True, 0.16)):
         markers = run_markers(color, "o", size, ours=filled)
@@ -79,7 +80,7 @@ def draw_groups_by_network(
     xlabel : str
         Its name.
     """
-    label_rows(axes, [look(model).label for model in models])
+    label_rows(axes, [network_name(model) for model in models])
     handles, labels = [], []
     offsets = np.linspace(-0.22, 0.22, len(groups)) if len(groups) > 1 else np.zeros(1)
     for (name, sets), (color, marker), offset in zip(groups.items(), GROUPS, offsets, strict=False):
@@ -131,7 +132,7 @@ def draw_validation_losses(axes: Axes, published: pd.DataFrame, ours: pd.DataFra
         for number, (_, curve) in enumerate(own.groupby(run)):
             label = f"{text} ({run.nunique()})" if number == 0 else None
             axes.plot(curve.epoch, curve.val_loss, color=color, linewidth=width, alpha=0.8, label=label)
-    axes.set_title(look(model).label)
+    axes.set_title(network_name(model))
     axes.set(yscale="log", xlabel="Epoch", xlim=(0, None))
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), borderaxespad=0.2)
@@ -200,7 +201,7 @@ def comparison_rows(models: Sequence[str], published: pd.Series, ours: pd.Series
     """
     rows = []
     for model in models:
-        row: list[object] = [look(model).label]
+        row: list[object] = [network_name(model)]
         for values in (published, ours):
             own = values[values.index == model]
             text = "–" if own.empty else f"{own.mean():.1f}"
@@ -257,7 +258,7 @@ def accuracy_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.DataF
         seeds = {*published.seed[published.model == model], *ours.seed[ours.model == model]}
         for seed in sorted(int(seed) for seed in seeds):
             cells = [_percent(runs, column, model, seed) for runs, column in columns.values()]
-            rows.append([look(model).label, seed, *cells])
+            rows.append([network_name(model), seed, *cells])
     return pd.DataFrame(rows, columns=["Network", "Seed", *columns])
 
 
@@ -300,7 +301,13 @@ def draw_costs(
     panels[0].set_ylim(0, None)
     handles = [
         Line2D(
-            [], [], marker=look(m).marker, color=look(m).color, linestyle="none", fillstyle="none", label=look(m).label
+            [],
+            [],
+            marker=look(m).marker,
+            color=look(m).color,
+            linestyle="none",
+            fillstyle="none",
+            label=network_name(m),
         )
         for m in models
     ]
@@ -311,7 +318,7 @@ def run_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Give one row for each run of `RunRecords.table`, as it shall read."""
     return pd.DataFrame(
         {
-            "Network": [look(model).label for model in table.model],
+            "Network": [network_name(model) for model in table.model],
             "Hidden": table.hidden_activation.fillna("–").str.replace("relu", "ReLU"),
             "Seed": table.seed,
             "Epochs": table.epochs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 
 from spectra_lib.challenge_categories import CATEGORIES, Triplet, category_of, triplets
 from spectra_lib.claims.comparison import pairs_by_seed
+from spectra_lib.display_names import ACTIVATION_NAMES, name_runs, network_name
 from spectra_lib.figures.dataset import CLASS_COLORS, draw_stacked
 from spectra_lib.figures.effects import median_and_range
-from spectra_lib.figures.style import GREY, INK, PALE, look
+from spectra_lib.figures.style import GREY, INK, PALE
 from spectra_lib.paired_comparison import Effect, runs_of
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.single_changes import Variant
 from spectra_lib.stalled_runs import stalled
 from spectra_lib.wording import counted, signed
-
-ACTIVATIONS: Mapping[str, str] = {"linear": "linear", "relu": "ReLU", "none": "no hidden layers"}
-"""Activations of the hidden layers with their names in figures; "none" without hidden layers."""
 
 
 def draw_triplet(axes: Axes, spectra: NDArray[np.floating], ranges: Sequence[tuple[int, int]], margin: float) -> None:
@@ -54,7 +52,7 @@ def values_by_network(table: pd.DataFrame, column: str, activation: str) -> dict
     column : str
         The column.
     activation : str
-        A key of `ACTIVATIONS`.
+        A key of `ACTIVATION_NAMES`.
 
     Examples
     --------
@@ -63,7 +61,7 @@ def values_by_network(table: pd.DataFrame, column: str, activation: str) -> dict
     {'Resnet': [2]}
     """
     own = table[table.hidden_activation.fillna("none") == activation]
-    return {look(str(model)).label: values.tolist() for model, values in own.groupby("model")[column]}
+    return {network_name(str(model)): values.tolist() for model, values in own.groupby("model")[column]}
 
 
 def draw_triplet_errors(
@@ -102,7 +100,7 @@ def draw_triplet_errors(
     for border in (2.5, 5.5):
         axes.axhline(border, color=GREY, linewidth=1.2)
     axes.axvline(len(models) - 0.5, color=GREY, linewidth=1.2)
-    names = [look(model).label for model in models] + ["ideal"]
+    names = [network_name(model) for model in models] + ["ideal"]
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(rows)), [_triplet_label(triplet) if labels else "" for triplet in rows])
     axes.tick_params(length=0)
@@ -133,33 +131,12 @@ def activation_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.Dat
     rows: list[list[object]] = []
     for model in models:
         for activation in ("none",) if model == "resnet" else ("linear", "relu"):
-            row: list[object] = [look(model).label, ACTIVATIONS[activation]]
+            row: list[object] = [network_name(model), ACTIVATION_NAMES[activation]]
             for table in (published, ours):
                 own = table.accuracy[(table.model == model) & (table.hidden_activation.fillna("none") == activation)]
                 row += [median_and_range(own), len(own)]
             rows.append(row)
     return pd.DataFrame(rows, columns=["Network", "Hidden layers", "Published", "Runs", "Ours", "Our runs"])
-
-
-def name_runs(records: Iterable[RunRecord]) -> str:
-    """Name runs by network, hidden layers and seeds, as it shall read; "none" without any.
-
-    Examples
-    --------
-    >>> name_runs([])
-    'none'
-    """
-    seeds: dict[str, list[int]] = {}
-    for record in records:
-        layers = ACTIVATIONS[record.spec.hidden_activation or "none"]
-        name = look(record.spec.model).label + ("" if layers == ACTIVATIONS["none"] else f" with {layers} layers")
-        seeds.setdefault(name, []).append(record.spec.seed)
-    return "; ".join(f"{name}, {_seeds(sorted(own))}" for name, own in seeds.items()) or "none"
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    *first, last = map(str, seeds)
-    return f"seeds {', '.join(first)} and {last}" if first else f"seed {last}"
 
 
 def relu_reading(records: RunRecords, models: Sequence[str]) -> str:
@@ -277,7 +254,7 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
             ]
             outside = f"{100 * sums.outside.sum() / sums.n.sum():.0f}" if len(own) else "–"
             runs = own.seed.nunique()
-            rows.append((look(model).label, ACTIVATIONS[activation], runs or "–", *shares, outside))
+            rows.append((network_name(model), ACTIVATION_NAMES[activation], runs or "–", *shares, outside))
     known = ideal.groupby(ideal.triplet.map(lambda triplet: category_of(triplet[0])))[["errors", "n"]].sum()
     best = [100 * known.errors[name] / known.n[name] for name in CATEGORIES]
     rows.append(("Ideal observer", "–", "–", *(f"{share:.0f}" for share in best), "–"))

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from spectra_lib.dataset import Dataset
-from spectra_lib.figures import style
+from spectra_lib.display_names import network_name
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE
 from spectra_lib.figures.unfolding import Entry, UnfoldingList
 from spectra_lib.paired_comparison import unpaired_effect
@@ -217,7 +217,7 @@ def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
         best = timed[fastest]
         share = "" if best.share_of_peak is None else f"{100 * best.share_of_peak:.0f}"
         memory = "" if best.peak_memory_bytes is None else f"{best.peak_memory_bytes / 1e9:.1f}"
-        rows.append((style.look(model).label, *cells, share, memory))
+        rows.append((network_name(model), *cells, share, memory))
     return pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
 
 
@@ -283,9 +283,8 @@ def precision_rows(records: RunRecords) -> pd.DataFrame:
         points = [[100 * count / groups[0][0].test.n for count in counts] for counts in right]
         effect = unpaired_effect(*points)
         cells = [", ".join(map(str, counts)) for counts in right]
-        activation = {"relu": "ReLU", None: "none"}.get(half[1], half[1])
-        rows.append((f"{style.look(half[0]).label}, {activation}", *cells, effect.text, effect.p_text))
-    return pd.DataFrame(rows, columns=["Network, activation", "float32", "bfloat16", "Change (points)", "p"])
+        rows.append((network_name(*half), *cells, effect.text, effect.p_text))
+    return pd.DataFrame(rows, columns=["Network", "float32", "bfloat16", "Change (points)", "p"])
 
 
 def _step_cell(row: StepTime | None, fastest: bool) -> str:

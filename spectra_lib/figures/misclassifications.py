@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spectra_lib.confusions import Cause, Gaps, Pair
+from spectra_lib.display_names import network_name
 from spectra_lib.figures.dataset import legend_above
 from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, look
 from spectra_lib.observer import IdealObserver
@@ -103,7 +104,7 @@ def draw_confusions(
                     axes.text(x, y, f"{value:g}", ha="center", va="center", fontsize=10, color=ink)
         axes.pcolormesh(np.arange(len(models)), np.arange(len(rows)), colors, edgecolors="white", linewidth=1.5)
         axes.set(xlim=(-0.5, len(models) - 0.5), ylim=(len(rows) - 0.4, -0.5))
-        axes.set_xticks(range(len(models)), [look(model).label for model in models], rotation=90)
+        axes.set_xticks(range(len(models)), [network_name(model) for model in models], rotation=90)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         names = ["" if isinstance(row, str) else f"{row[0]}/{row[1]}" for row in rows]
@@ -318,10 +319,9 @@ def name_of_run(record: RunRecord) -> str:
     >>> from types import SimpleNamespace
     >>> spec = RunSpec(dataset="challenge", model="cnn2", hidden_activation="relu")
     >>> name_of_run(SimpleNamespace(spec=spec)).splitlines()
-    ['CNN2 ReLU', 'seed 0']
+    ['CNN2 (ReLU)', 'seed 0']
     """
-    activation = {"linear": " linear", "relu": " ReLU"}.get(record.spec.hidden_activation or "", "")
-    return f"{look(record.spec.model).label}{activation}\nseed {record.spec.seed}"
+    return f"{network_name(record.spec.model, record.spec.hidden_activation)}\nseed {record.spec.seed}"
 
 
 def draw_region(axes: Axes, grid: DecisionMap, first: NDArray[np.float64], test: Sequence[Peaks] = ()) -> None:
@@ -396,7 +396,8 @@ def draw_occlusion(axes: Axes, shares: Mapping[str, pd.Series], matched: pd.Seri
     line(matched, color=INK, linestyle="--", marker="_", markersize=13, markeredgewidth=2, label="peak matching")
     for model, values in shares.items():
         own = look(model)
-        line(values, color=own.color, marker=own.marker, markersize=6, markeredgecolor="white", label=own.label)
+        name = network_name(model)
+        line(values, color=own.color, marker=own.marker, markersize=6, markeredgecolor="white", label=name)
     axes.set_xticks(x, [*matched.index[:-1], "largest"], rotation=45, ha="right")
     axes.set(ylim=(-3, 103), xlim=(-0.4, len(x) - 0.6), title=title, xlabel="Height of the missing peak")
     axes.axvline(len(x) - 1.5, color=PALE, zorder=0)

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from spectra_lib.display_names import network_name
 from spectra_lib.figures.dataset import legend_above
-from spectra_lib.figures.style import AMBER, BLUE, GREEN, GREY, INK, ORANGE, PALE, look
+from spectra_lib.figures.style import AMBER, BLUE, GREEN, GREY, INK, ORANGE, PALE
 from spectra_lib.measured import MeasuredSpectrum, PeakStatistics
 
 TECHNIQUE_LOOKS = {"XRD": (BLUE, "o"), "Raman": (ORANGE, "s"), "NMR": (GREEN, "^")}
@@ -147,7 +148,7 @@ def classifier_name(classifier: str, training: str) -> str:
     >>> classifier_name("cnn2", "clean"), classifier_name("peaks", "none")
     ('CNN2, clean', 'peak matcher')
     """
-    return CLASSIFIERS[classifier] if training == "none" else f"{look(classifier).label}, {training}"
+    return CLASSIFIERS[classifier] if training == "none" else f"{network_name(classifier)}, {training}"
 
 
 def _classifiers(answers: pd.DataFrame) -> list[tuple[str, str]]:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from spectra_lib.baselines import list_baselines
-from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, look
+from spectra_lib.display_names import network_name
+from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE
 
 GROUPS = ((BLUE, "o"), (ORANGE, "D"), (INK, "s"))
 """Colour and marker of up to three groups of runs."""
@@ -30,8 +31,7 @@ def method_label(model: str, activation: str | None = None) -> str:
     if model in list_baselines():
         text = model.replace("mid_range", "mid-range").replace("_broadened", ", broadened").replace("_", " ")
         return text[:1].upper() + text[1:]
-    text = look(model).label
-    return f"{text} ({'ReLU' if activation == 'relu' else activation})" if activation else text
+    return network_name(model, activation)
 
 
 def run_markers(color: str, marker: str, size: float, *, ours: bool) -> dict[str, Any]:

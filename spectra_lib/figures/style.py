@@ -64,34 +64,33 @@ RC: Mapping[Any, Any] = MappingProxyType(
 class Look(NamedTuple):
     """How a network appears in every figure."""
 
-    label: str
     color: str
     marker: str
 
 
 NETWORKS = MappingProxyType(
     {
-        "cnn2": Look("CNN2", BLUE, "o"),
-        "cnn3": Look("CNN3", SKY, "s"),
-        "cnn6": Look("CNN6", ORANGE, "D"),
-        "vgg": Look("VGG", GREEN, "^"),
-        "resnet": Look("Resnet", PINK, "v"),
-        "cnn_bn": Look("CNN BN", AMBER, "P"),
-        "inc3": Look("INC3", GREY, "<"),
-        "inc6": Look("INC6", INK, ">"),
+        "cnn2": Look(BLUE, "o"),
+        "cnn3": Look(SKY, "s"),
+        "cnn6": Look(ORANGE, "D"),
+        "vgg": Look(GREEN, "^"),
+        "resnet": Look(PINK, "v"),
+        "cnn_bn": Look(AMBER, "P"),
+        "inc3": Look(GREY, "<"),
+        "inc6": Look(INK, ">"),
     }
 )
-"""The eight published networks in the order of the figures, under the names of the paper."""
+"""The eight published networks in the order of the figures."""
 
 
 OTHERS = MappingProxyType(
     {
-        "peaknet": Look("PeakNet", PINK, "*"),
-        "cnn6_bn": Look("CNN6 BN", ORANGE, "d"),
-        "cnn6_convdo": Look("CNN6 ConvDO", ORANGE, "h"),
-        "cnnbn_mod": Look("CNN BN modified", AMBER, "X"),
-        "vgg_mod": Look("VGG modified", GREEN, "H"),
-        "resnet_mod": Look("Resnet modified", PINK, "p"),
+        "peaknet": Look(PINK, "*"),
+        "cnn6_bn": Look(ORANGE, "d"),
+        "cnn6_convdo": Look(ORANGE, "h"),
+        "cnnbn_mod": Look(AMBER, "X"),
+        "vgg_mod": Look(GREEN, "H"),
+        "resnet_mod": Look(PINK, "p"),
     }
 )
 """Further networks with a look of their own."""
@@ -102,10 +101,10 @@ def look(model: str) -> Look:
 
     Examples
     --------
-    >>> look("cnn6").label
-    'CNN6'
+    >>> look("cnn6").marker, look("my_net").marker
+    ('D', 'X')
     """
-    return (NETWORKS | OTHERS).get(model, Look(model, INK, "X"))
+    return (NETWORKS | OTHERS).get(model, Look(INK, "X"))
 
 
 @contextmanager
