@@ -2,11 +2,11 @@
 
 Each measurement has a process of its own, so that memory is that of one network. Prints the figures as they come,
 and writes them to ``STORE/speed/MACHINE/DATASET.json``, from where the chapter on methods takes them. Figures mean
-something only on a machine that does nothing else; all of them take an hour on two cores. Networks that are not named
-keep the figures that the file has.
+something only on a machine that does nothing else; all of them take an hour on two cores. Networks and ways that are
+not named keep the figures that the file has.
 
     python benchmarks/steps.py
-    python benchmarks/steps.py --models cnn2 vgg --steps 5 --precisions float32 --store /tmp/speed
+    python benchmarks/steps.py --models cnn2 vgg --executions windows --steps 5 --precisions float32 --store /tmp/speed
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 from spectra_lib.machine import commit, package_versions, processor_name
 from spectra_lib.step_times import OPERATIONS, StepTime, StepTimes, load_step_times, save_step_times
 
 WAYS = (("tensorflow", "graph"), ("tensorflow", "xla"), ("tensorflow", "windows"), ("jax", "xla"), ("jax", "windows"))
+EXECUTIONS = tuple(dict.fromkeys(execution for _, execution in WAYS))
 PRECISIONS = ("float32", "mixed_bfloat16")
 MODELS = ("peaknet", "cnn2", "cnn3", "vgg", "cnn_bn", "inc3", "inc6", "cnn6", "resnet")
 BATCH = 128
@@ -92,6 +94,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="benchmark")
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--executions", nargs="+", choices=EXECUTIONS, default=EXECUTIONS)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--timeout", type=int, default=180, help="seconds for one measurement")
     parser.add_argument("--one", nargs=3, metavar=("MODEL", "EXECUTION", "PRECISION"), help=argparse.SUPPRESS)
@@ -103,7 +106,7 @@ def main() -> None:
     before = [
         one for one in load_step_times(given.store) if (one.device, one.dataset) == (processor_name(), given.dataset)
     ]
-    anew = {(model, precision) for model in given.models for precision in given.precisions}
+    anew = set(product(given.models, given.precisions, given.executions))
     times = StepTimes(
         dataset=given.dataset,
         device=processor_name(),
@@ -111,11 +114,13 @@ def main() -> None:
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=package_versions(("keras", "numpy", "tensorflow-cpu", "jax")),
         peak_operations_per_second=peak_operations(),
-        rows=tuple(row for one in before for row in one.rows if (row.model, row.precision) not in anew),
+        rows=tuple(row for one in before for row in one.rows if (row.model, row.precision, row.execution) not in anew),
     )
     for precision in given.precisions:
         for model in given.models:
             for backend_name, execution in WAYS:
+                if execution not in given.executions:
+                    continue
                 found = _in_own_process(given, backend_name, model, execution, precision)
                 row = StepTime(model=model, backend=backend_name, execution=execution, precision=precision, **found)
                 times = times.model_copy(update={"rows": (*times.rows, row)})
