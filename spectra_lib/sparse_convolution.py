@@ -243,7 +243,8 @@ class _CountedNormalization(layers.Layer):
     """Batch normalisation of features of windows, each of which counts as often as spectra have it."""
 
     def __init__(self, normalization: layers.BatchNormalization) -> None:
-        super().__init__(name=f"{normalization.name}_counted", dtype=normalization.dtype_policy)
+        # Counts are exact in float32 alone, so that nothing is to be cast on the way in.
+        super().__init__(name=f"{normalization.name}_counted", dtype=normalization.dtype_policy, autocast=False)
         self.normalization = normalization
 
     def call(self, features: Any, counts: Any, training: bool | None = None) -> Any:
