@@ -373,7 +373,7 @@ def test_runs_that_hardly_trained_are_named_and_left_out(challenge):
     )
     assert "+34.6 percentage points on average" in said
     assert "That counts 1 pair with a run that kept its first epoch" in said
-    assert "(CNN BN with linear layers, seed 0)" in said  # the run of VGG is in no pair
+    assert ": CNN BN (linear), seed 0." in said  # the run of VGG is in no pair
     assert said.endswith("Without them it is +9.9 percentage points on average and +9.9 in the median.")
 
 
@@ -468,7 +468,7 @@ def test_ablations_chapter_with_all_records(tmp_path, monkeypatch, challenge):
     assert said["n_pooled"] == said["n_pooled_planned"] == "40"
     assert "15 of 15 changes have runs on both sides, 15 of them intervals." in said["single_reading"]
     assert "in 0 of 5 where the original is as published" not in said["pair_reading"]
-    assert "CNN BN with linear layers, seeds 0, 1, 2, 3 and 4" in said["stalled_reading"]
+    assert "CNN BN (linear), seeds 0, 1, 2, 3 and 4" in said["stalled_reading"]
     narrow = run_chapter("ablations", tmp_path, monkeypatch, models=["vgg"], seeds=[2])
     assert narrow["tab-table-2"].count("\n| ") == 4 and "Resnet" not in narrow["tab-pairs-2"]
 

@@ -179,7 +179,7 @@ def test_runs_that_kept_their_first_epoch_are_left_out_by_name(evidence):
     stuck = variant(base, 0.1, model="cnn_bn", hidden_activation="linear").model_copy(update={"kept_epoch": 0})
     effect = effects(evidence, [base, stuck])["Training accuracy"].effect
     assert "over our 1 run of CNN2" in effect
-    assert effect.endswith("Left out, as they kept their first epoch: CNN BN with linear layers, seed 0.")
+    assert effect.endswith("Left out, as they kept their first epoch: CNN BN (linear), seed 0.")
 
 
 def test_one_count_of_modified_networks_that_change_several_things(evidence):

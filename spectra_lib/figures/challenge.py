@@ -171,7 +171,7 @@ def relu_reading(records: RunRecords, models: Sequence[str]) -> str:
     trained = [_change(pair) for pair in pairs if not stalled(pair)]
     text += (
         f" That counts {counted(len(pairs) - len(trained), 'pair')} with a run that kept its first epoch, which is "
-        f"next to no training at all ({name_runs(left_out)})."
+        f"next to no training at all: {name_runs(left_out)}."
     )
     return f"{text} Without them it is {_mean_and_median(trained)}." if trained else f"{text} No other pair is left."
 
