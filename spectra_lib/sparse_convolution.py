@@ -252,6 +252,7 @@ class _CountedNormalization(layers.Layer):
         if not training:
             return layer(features, training=False)
         features = ops.cast(features, keras.backend.result_type(features.dtype, "float32"))
+        counts = ops.cast(counts, features.dtype)
         shares = ops.expand_dims(counts / ops.sum(counts), -1)
         mean = ops.sum(shares * features, axis=(0, 1))
         variance = ops.sum(shares * ops.square(features - mean), axis=(0, 1))

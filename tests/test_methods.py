@@ -200,11 +200,11 @@ def test_differences_unfold_and_use_the_names_of_the_book(evidence):
 
 def test_number_formats_are_compared_over_the_seeds_that_both_have():
     records = load_records(RESULTS)
-    table = figures.precision_rows(records).set_index("Network, activation")
+    table = figures.precision_rows(records).set_index("Network")
     half = records.select(dataset="challenge", model="cnn2", hidden_activation="relu", precision="mixed_bfloat16")
     right = ", ".join(str(run.test.n - run.test.errors) for run in half)
-    assert table.loc["CNN2, ReLU", "bfloat16"] == right
-    assert len(table.loc["CNN2, ReLU", "float32"].split(", ")) == len(half)
+    assert table.loc["CNN2 (ReLU)", "bfloat16"] == right
+    assert len(table.loc["CNN2 (ReLU)", "float32"].split(", ")) == len(half)
     single = figures.precision_rows(records.select(precision="float32"))
     assert single.empty
 
