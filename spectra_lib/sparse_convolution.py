@@ -303,6 +303,12 @@ def _table(plan: Plan) -> tuple[NDArray[np.int64], ...]:
 
 
 @numba.njit(cache=True, nogil=True)
+def _seeing(position, radius, left, right, step, n):  # type: ignore[no-untyped-def]
+    """First and last feature whose field meets a peak."""
+    return max(0, -(-(position - radius - right) // step)), min(n - 1, (position + radius + left) // step)
+
+
+@numba.njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]
     offsets, positions, radii, n_points, width, left, right, step, n, n_window, lookup, windows, counts, spectra
 ):
@@ -341,9 +347,9 @@ def _walk(  # type: ignore[no-untyped-def]
             offset = last_offset + 1
             for kind in range(n_kinds):
                 while peak[kind] < len(own):
-                    position = own[peak[kind]]
-                    done[kind] = max(done[kind], -(-(position - radius - right[kind]) // step[kind]))
-                    if done[kind] <= min(n[kind] - 1, (position + radius + left[kind]) // step[kind]):
+                    first, last = _seeing(own[peak[kind]], radius, left[kind], right[kind], step[kind], n[kind])
+                    done[kind] = max(done[kind], first)
+                    if done[kind] <= last:
                         latest = (done[kind] - inner[kind]) * step[kind] // step[0]
                         offset = min(offset, max(0, min(latest, last_offset)))
                         break
@@ -358,9 +364,8 @@ def _walk(  # type: ignore[no-untyped-def]
                 # Features whose field ends inside the window are right, unless it ends with the spectrum.
                 end = n[kind] if offset == last_offset else (start + width - 1 - right[kind]) // step[kind] + 1
                 while peak[kind] < len(own):
-                    position = own[peak[kind]]
-                    done[kind] = max(done[kind], -(-(position - radius - right[kind]) // step[kind]))
-                    last = min(n[kind] - 1, (position + radius + left[kind]) // step[kind])
+                    first, last = _seeing(own[peak[kind]], radius, left[kind], right[kind], step[kind], n[kind])
+                    done[kind] = max(done[kind], first)
                     if fill:
                         for j in range(done[kind], min(last + 1, end)):
                             k = j - start // step[kind]

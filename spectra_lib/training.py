@@ -65,7 +65,7 @@ XLA_PAYS = frozenset({"peaknet"})
 
 
 def automatic_execution(
-    model: str, backend_name: str, saving: float | None, precision: str = "float32"
+    model: str, backend_name: str, saving: float | None, precision: str = "float32", *, normalized: bool = False
 ) -> backend.Execution:
     """Choose how steps run where nobody else did.
 
@@ -79,6 +79,9 @@ def automatic_execution(
         By how much windows divide the multiply-adds (`Plan.saving`), if they can be used.
     precision : str
         Number format.
+    normalized : bool
+        Whether windows have batch normalisation on them (`Plan.normalized`). It is computed in float32 whatever the
+        precision, so that windows pay as they do there.
 
     Examples
     --------
@@ -87,7 +90,8 @@ def automatic_execution(
     ['windows', 'xla', 'eager']
     """
     ways = backend.EXECUTIONS[backend_name]
-    if saving is not None and saving >= WORTHWHILE_SAVING[precision].get(backend_name, math.inf):
+    worthwhile = WORTHWHILE_SAVING["float32" if normalized else precision]
+    if saving is not None and saving >= worthwhile.get(backend_name, math.inf):
         return "windows"
     return "xla" if model in XLA_PAYS and "xla" in ways else ways[0]
 
@@ -167,8 +171,13 @@ class _Trainer:
         self.model = keras.Model(model.inputs, model.get_layer("logits").output, name=self.spec.model)
         self.plan = plan_windows(self.model, self.dataset.train) if self.execution in (None, "windows") else None
         if self.execution is None:
-            saving = None if self.plan is None else self.plan.saving
-            self.execution = automatic_execution(self.spec.model, backend.backend_name(), saving, self.spec.precision)
+            self.execution = automatic_execution(
+                self.spec.model,
+                backend.backend_name(),
+                None if self.plan is None else self.plan.saving,
+                self.spec.precision,
+                normalized=self.plan is not None and bool(self.plan.normalized),
+            )
         if self.execution != "windows":
             self.plan = None
         # The network that is trained: the same weights, fed with windows if that pays.

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from spectra_lib.ablations import NORMALISED
 from spectra_lib.campaign import PUBLISHED
 from spectra_lib.errors import StoreError
-from spectra_lib.figures.methods import step_rows, sum_of_steps
+from spectra_lib.figures.methods import lost_by_windows, step_rows, sum_of_steps
 from spectra_lib.step_times import StepTime, StepTimes, load_step_times, save_step_times
 from spectra_lib.training import automatic_execution
 
@@ -63,14 +64,17 @@ def test_the_sum_compares_like_with_like():
     assert sum_of_steps(times, PUBLISHED) == (2, pytest.approx(0.7), pytest.approx(0.4))
 
 
-CHOSEN_AMISS = {("cnn_bn", "mixed_bfloat16")}
+def test_where_windows_lose_is_said_by_machine():
+    slow = times_of(row("inc3", "graph", 4.4), row("inc3", "windows", 5.0, saving=1.9), row("vgg", "graph", 0.2))
+    assert f"on {slow.device} they lose time with INC3 (5.0 s against 4.4 s a step)." in lost_by_windows(
+        [slow], PUBLISHED
+    )
+    fast = times_of(row("inc3", "graph", 4.4), row("inc3", "windows", 3.0, saving=1.9))
+    assert lost_by_windows([fast], PUBLISHED).startswith("On no machine")
 
 
 def test_the_trainer_chooses_the_fastest_way_that_was_measured():
-    """Within the scatter of such a measurement; on the newest figures of the general benchmark.
-
-    In bfloat16 no bound on the saving tells apart what pays: CNN BN gains from a saving that INC6 loses by.
-    """
+    """Within the scatter of such a measurement; on the newest figures of the general benchmark."""
     times = next(times for times in load_step_times(RESULTS) if times.dataset == "benchmark")
     models = {row.model for row in times.rows}
     assert len(models) >= 5
@@ -79,8 +83,8 @@ def test_the_trainer_chooses_the_fastest_way_that_was_measured():
             windows = times.find(model, backend, "windows", precision)
             fastest = times.fastest(model, backend, precision)
             if windows is not None and fastest is not None:
-                chosen = automatic_execution(model, backend, windows.saving, precision)
+                normalized = model in NORMALISED
+                chosen = automatic_execution(model, backend, windows.saving, precision, normalized=normalized)
                 # ten milliseconds either way are nothing in a step of 128 spectra
                 limit = max(1.05 * fastest.seconds, fastest.seconds + 0.01)
-                slower = times.find(model, backend, chosen, precision).seconds > limit
-                assert slower == ((model, precision) in CHOSEN_AMISS), (model, backend, precision)
+                assert times.find(model, backend, chosen, precision).seconds <= limit, (model, backend, precision)

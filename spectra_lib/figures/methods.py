@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -234,6 +234,31 @@ def sum_of_steps(times: StepTimes, models: Sequence[str], backend: str = "tensor
         if one is not None and other is not None and one.seconds is not None and other.seconds is not None:
             n_models, plain, chosen = n_models + 1, plain + one.seconds, chosen + other.seconds
     return n_models, plain, chosen
+
+
+def lost_by_windows(measured: Iterable[StepTimes], models: Sequence[str], backend: str = "tensorflow") -> str:
+    """Say where the windows that the trainer takes are slower than the plain way, machine by machine.
+
+    Examples
+    --------
+    >>> lost_by_windows([], ["cnn2"])
+    'On no machine that was measured do windows lose time where they are taken.'
+    """
+    parts = []
+    for times in measured:
+        slower = []
+        for model in models:
+            plain, windows = (times.find(model, backend, way) for way in ("graph", "windows"))
+            if plain is None or windows is None or plain.seconds is None or windows.seconds is None:
+                continue
+            taken = automatic_execution(model, backend, windows.saving) == "windows"
+            if taken and windows.seconds > plain.seconds:
+                slower.append(f"{network_name(model)} ({windows.seconds:.1f} s against {plain.seconds:.1f} s a step)")
+        if slower:
+            parts.append(f"on {times.device} they lose time with {', '.join(slower)}")
+    if not parts:
+        return "On no machine that was measured do windows lose time where they are taken."
+    return f"Windows do not gain everywhere: {'; '.join(parts)}."
 
 
 def sum_of_fastest(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[int, float, float]:
