@@ -111,12 +111,45 @@ def check_execution(requested: str) -> Execution | None:
 def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
     """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy."""
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=execution == "xla" or backend_name() == "jax",
     )
     model.optimizer.build(model.trainable_variables)
+
+
+def adam(learning_rate: float) -> keras.optimizers.Adam:
+    """Adam with Keras's defaults; on TensorFlow in one pass over weights and moments, where Keras makes a dozen.
+
+    The mathematics and the optimizer's variables are the same. For networks of 20 to 190 million parameters the passes
+    take as long as the products.
+    """
+    if backend_name() != "tensorflow":
+        return keras.optimizers.Adam(learning_rate)
+    import tensorflow as tf
+
+    class OnePassAdam(keras.optimizers.Adam):
+        def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+            weights = variable if isinstance(variable, tf.Variable) else variable.value
+            dtype = weights.dtype
+            step = tf.cast(self.iterations + 1, dtype)
+            index = self._get_variable_index(variable)
+            betas = [tf.constant(beta, dtype) for beta in (self.beta_1, self.beta_2)]
+            tf.raw_ops.ResourceApplyAdam(
+                var=weights.handle,
+                m=self._momentums[index].value.handle,
+                v=self._velocities[index].value.handle,
+                beta1_power=betas[0] ** step,
+                beta2_power=betas[1] ** step,
+                lr=tf.cast(learning_rate, dtype),
+                beta1=betas[0],
+                beta2=betas[1],
+                epsilon=tf.constant(self.epsilon, dtype),
+                grad=tf.cast(gradient, dtype),
+            )
+
+    return OnePassAdam(learning_rate)
 
 
 def feed(batches: keras.utils.PyDataset) -> Any:
