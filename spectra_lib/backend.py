@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from spectra_lib.errors import SpectraError
 from spectra_lib.machine import commit as commit
+from spectra_lib.machine import instruction_set as instruction_set
 from spectra_lib.machine import peak_memory as peak_memory
-from spectra_lib.machine import processor_name
+from spectra_lib.machine import processor_name, usable_cores
 
 Execution = Literal["graph", "xla", "eager", "windows"]
 """How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
@@ -180,6 +181,22 @@ def device_name() -> str:
     import torch
 
     return torch.cuda.get_device_name()
+
+
+def threads() -> int:
+    """Threads that one operation may use on the CPU.
+
+    As configured for TensorFlow and PyTorch; XLA, on JAX, takes all cores that the process may use.
+    """
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+    if backend_name() == "torch":
+        import torch
+
+        return torch.get_num_threads()
+    return usable_cores()
 
 
 def versions() -> dict[str, str]:

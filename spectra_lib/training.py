@@ -27,14 +27,25 @@ from tqdm import tqdm
 
 from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
-from spectra_lib.dataset import Dataset, Split, make_dataset
+from spectra_lib.dataset import Dataset, Split, fresh_seed, make_dataset
 from spectra_lib.errors import BudgetError, StoreError
+from spectra_lib.fresh import FreshPredictions
 from spectra_lib.networks import build_model, describe_model
 from spectra_lib.networks.adaptation import adapt_model
 from spectra_lib.plugins import plugin_of
 from spectra_lib.probes import probe_splits
 from spectra_lib.protocol import Progress, protocol
-from spectra_lib.records import History, Metrics, NetworkNote, Predictions, RunRecord, RunStore, Session, data_digests
+from spectra_lib.records import (
+    History,
+    Metrics,
+    NetworkNote,
+    Predictions,
+    RunRecord,
+    RunStore,
+    Session,
+    best_classes,
+    data_digests,
+)
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
 
@@ -129,16 +140,32 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """What a network makes of a split: errors, mean loss, probabilities of shape (n, n_classes) if asked for."""
+    """What a network makes of a split: for each spectrum its class, the one predicted (-1: none), how sure, loss."""
 
-    n: int
-    errors: int
-    loss: float
-    probabilities: NDArray[np.float64] | None
+    truth: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    confidences: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @property
+    def errors(self) -> int:
+        return int(np.count_nonzero(self.labels != self.truth))
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses.mean())
 
     @property
     def accuracy(self) -> float:
-        return (self.n - self.errors) / self.n
+        return 1.0 - self.errors / len(self.truth)
+
+    @property
+    def metrics(self) -> Metrics:
+        return Metrics(n=len(self.truth), errors=self.errors, loss=_finite(self.loss))
+
+    @property
+    def predictions(self) -> Predictions:
+        return Predictions.of(self.labels, self.confidences)
 
 
 @dataclass
@@ -223,20 +250,17 @@ class _Trainer:
         """Whether the epoch just trained was a long one."""
         return bool(self.history["seconds"][-1] >= LONG_EPOCH)
 
-    def evaluate(self, split: Split, keep_probabilities: bool = False) -> _Evaluation:
+    def evaluate(self, split: Split) -> _Evaluation:
         """Classify a split, dropout off."""
-        loss, errors, kept = 0.0, 0, []
+        labels, confidences, losses = np.empty(len(split), np.int64), np.empty(len(split)), np.empty(len(split))
         # All at once, 25,000 spectra of 500 classes would take more memory than the network.
         step = BATCHES_AT_ONCE * self.spec.batch_size
         for start in range(0, len(split), step):
             rows = np.arange(start, min(start + step, len(split)))
             log_probabilities = log_softmax(self.logits(split, rows), axis=1)
-            labels = split.labels[rows]
-            loss -= float(log_probabilities[np.arange(len(rows)), labels].sum())
-            errors += int(np.count_nonzero(log_probabilities.argmax(axis=1) != labels))
-            if keep_probabilities:
-                kept.append(np.exp(log_probabilities))
-        return _Evaluation(len(split), errors, loss / len(split), np.concatenate(kept) if kept else None)
+            losses[rows] = -log_probabilities[np.arange(len(rows)), split.labels[rows]]
+            labels[rows], confidences[rows] = best_classes(np.exp(log_probabilities))
+        return _Evaluation(split.labels, labels, confidences, losses)
 
     def logits(self, split: Split, rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
         """Outputs of the last dense layer for some spectra, or all: shape (n_spectra, n_classes)."""
@@ -318,6 +342,8 @@ class _Trainer:
             execution=self.execution or "",
             versions=backend.versions(),
             commit=backend.commit(),
+            threads=backend.threads(),
+            instruction_set=backend.instruction_set(),
         ).model_dump()
 
     def record(self, folder: CheckpointFolder, seconds: float, network: NetworkNote | None) -> RunRecord:
@@ -327,17 +353,13 @@ class _Trainer:
         backend.set_state(self.model.weights, kept_weights)
         weights_sha256 = _hash(kept_weights)
         kept_weights.clear()  # the network has them now
-        metrics, predictions = {}, {}
-        for name in ("train", "validation", "test"):
-            split = self.dataset.split(name)
-            found = self.evaluate(split, keep_probabilities=name != "train")
-            metrics[name] = Metrics(n=found.n, errors=found.errors, loss=_finite(found.loss))
-            if found.probabilities is not None:
-                predictions[name] = Predictions.from_probabilities(found.probabilities)
+        found = {name: self.evaluate(self.dataset.split(name)) for name in ("train", "validation", "test", "fresh")}
         kept = self.progress.kept_epoch
-        gap = max(
-            abs(metrics["validation"].accuracy - self.history["val_accuracy"][kept]),
-            abs(_or_nan(metrics["validation"].loss) - _or_nan(self.history["val_loss"][kept])),
+        gap = np.max(  # not a number if one of them is none
+            (
+                abs(found["validation"].accuracy - self.history["val_accuracy"][kept]),
+                abs(found["validation"].loss - _or_nan(self.history["val_loss"][kept])),
+            )
         )
         probes = {
             name: Predictions.from_probabilities(np.exp(log_softmax(self.logits(split), axis=1)))
@@ -346,7 +368,7 @@ class _Trainer:
         return RunRecord(
             spec=self.spec,
             digest=self.spec.digest,
-            data_digests=data_digests(self.dataset),
+            data_digests=data_digests(self.dataset, fresh=True),
             sessions=tuple(Session(**session) for session in self.sessions),
             history=History(**{name: tuple(values) for name, values in self.history.items()}),
             kept_epoch=kept,
@@ -357,11 +379,18 @@ class _Trainer:
             wall_seconds=seconds + time.monotonic() - start,
             peak_memory_bytes=backend.peak_memory(),
             network=network,
-            train=metrics["train"],
-            validation=metrics["validation"],
-            test=metrics["test"],
-            validation_predictions=predictions["validation"],
-            test_predictions=predictions["test"],
+            train=found["train"].metrics,
+            validation=found["validation"].metrics,
+            test=found["test"].metrics,
+            validation_predictions=found["validation"].predictions,
+            test_predictions=found["test"].predictions,
+            fresh=FreshPredictions.pack(
+                fresh_seed(self.dataset.spec),
+                self.dataset.spec.n_fresh,
+                found["fresh"].labels,
+                found["fresh"].confidences,
+                found["fresh"].losses,
+            ),
         )
 
 

@@ -267,6 +267,7 @@ COMMANDS = [
     ("models", "list"),
     ("models", "show"),
     ("train",),
+    ("records", "excess"),
     ("records", "list"),
     ("records", "check"),
     ("records", "ways"),
