@@ -141,6 +141,11 @@ def feed(batches: keras.utils.PyDataset) -> Any:
     return pipeline.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(1).with_options(untuned)
 
 
+def to_numpy(tensor: Any) -> NDArray:
+    """Copy a tensor of the backend to a NumPy array."""
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
 def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
     """Copy the values of variables to NumPy arrays."""
     return [np.require(variable.numpy(), requirements="O") for variable in variables]

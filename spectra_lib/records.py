@@ -375,7 +375,7 @@ class RunStore:
         if path.exists():
             raise StoreError(f"{path} exists; delete it first if the run is to be done again")
         try:
-            write_whole(path, record.model_dump_json(exclude_defaults=False) + "\n")
+            write_whole(path, record_text(record))
         except OSError as error:
             raise StoreError(
                 f"cannot write the record {path}: {error.strerror or error}; free some space or choose another "
@@ -423,6 +423,11 @@ class RunStore:
                 return False
         except BusyError:
             return True
+
+
+def record_text(record: RunRecord) -> str:
+    """Write a record as its file has it."""
+    return record.model_dump_json(exclude_defaults=False) + "\n"
 
 
 def read_record(path: Path) -> RunRecord:

@@ -1,4 +1,4 @@
-"""Commands of the run records: list, check, excess, ways."""
+"""Commands of the run records: list, check, excess, verify, ways."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spectra_lib.errors import SpectraError
+from spectra_lib.errors import SpectraError, StoreError
 from spectra_lib.printing import print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, check, verify and judge the records of training runs.")
@@ -125,6 +125,74 @@ def excess_command(store: Store = Path("results")) -> None:
         )
     if lacking:
         typer.echo(f"{len(lacking)} records lack fresh spectra (schema 1): {', '.join(lacking)}")
+
+
+@app.command("verify")
+def verify_command(
+    run: Annotated[str | None, typer.Argument(help="Id of a run, or its beginning.")] = None,
+    store: Store = Path("results"),
+    every: Annotated[bool, typer.Option("--all", help="Every run whose weights are there.")] = False,
+    plugin: Annotated[
+        list[Path] | None, typer.Option("--plugin", help="Python file that registers networks; it is executed.")
+    ] = None,
+) -> None:
+    """Evaluate the weights of a run anew on all its spectra, and compare with its record.
+
+    Where the record was made everything is equal. On another processor or backend sums are rounded differently, and a
+    few predictions may change where two classes are equally probable. Exits with code 1 if more than that differs.
+
+    Examples:
+
+        spectra-lib records verify challenge-cnn2-relu-paper-s0
+
+        spectra-lib records verify --all --store results
+    """
+    from spectra_lib.plugins import load_plugins
+    from spectra_lib.records import RunStore, load_records
+    from spectra_lib.verification import verify
+    from spectra_lib.weights import find_record, weights_path
+
+    load_plugins(plugin or ())
+    if every == (run is not None):
+        raise SpectraError("name one run, or say --all")
+    if run is not None:
+        records = [find_record(store, run)]
+    else:
+        records = [r for r in load_records(store) if weights_path(store, r.spec.run_id).is_dir()]
+    n_faulty = 0
+    for record in records:
+        try:
+            found = verify(record, RunStore(store))
+        except StoreError as error:
+            if run is not None:
+                raise
+            typer.echo(f"{record.spec.run_id}: {error}")
+            n_faulty += 1
+            continue
+        typer.echo(f"{record.spec.run_id}: {'exactly as recorded' if all(c.is_exact for c in found) else ''}".rstrip())
+        rows = [
+            (
+                c.split,
+                c.n,
+                c.recorded_errors,
+                c.errors,
+                f"{c.changed} ({c.ties} ties)",
+                f"{c.loss_difference:+.1e}",
+                f"{c.confidence_difference:.1e}",
+            )
+            for c in found
+        ]
+        print_table(("split", "n", "errors recorded", "now", "classes changed", "loss", "probabilities"), rows)
+        faults = [f"{c.split}: {fault}" for c in found for fault in c.faults]
+        if record.fresh is None:
+            typer.echo("the record has no fresh spectra to compare (schema 1)")
+        for fault in faults:
+            typer.echo(f"DIFFERS {fault}")
+        n_faulty += bool(faults)
+    if every:
+        typer.echo(f"{len(records)} runs with weights in {store}, {n_faulty} that differ")
+    if n_faulty:
+        raise typer.Exit(1)
 
 
 @app.command("ways")

@@ -7,13 +7,12 @@ finished epoch and ends in the same record.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +47,7 @@ from spectra_lib.records import (
 )
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
+from spectra_lib.weights import hash_weights, put_weights, save_weights
 
 LONG_EPOCH = 20.0
 """Seconds. Such an epoch always gets a checkpoint, and training waits for it. After a shorter one the state is
@@ -351,7 +351,7 @@ class _Trainer:
         start = time.monotonic()
         kept_weights = self.kept or folder.read_kept(self.progress.kept_epoch)
         backend.set_state(self.model.weights, kept_weights)
-        weights_sha256 = _hash(kept_weights)
+        weights_sha256 = hash_weights(kept_weights)
         kept_weights.clear()  # the network has them now
         found = {name: self.evaluate(self.dataset.split(name)) for name in ("train", "validation", "test", "fresh")}
         kept = self.progress.kept_epoch
@@ -403,6 +403,7 @@ def train(
     quiet: bool = False,
     on_epoch: Callable[[Progress], None] | None = None,
     probes: Mapping[str, Split] | None = None,
+    keep_weights: bool = True,
 ) -> RunRecord:
     """Do a training run, or give its record if the store has it.
 
@@ -425,6 +426,8 @@ def train(
     probes : mapping of str to Split, optional
         Further spectra on which to ask the kept weights; the answers go into the record beside those of the
         dataset's own probes. A record that the store has is given as it is.
+    keep_weights : bool
+        Keep the weights of the best checkpoint beside the store (`spectra_lib.weights`).
 
     Returns
     -------
@@ -458,9 +461,12 @@ def train(
             return known
         folder = CheckpointFolder(store.work_path(spec))
         try:
-            record = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {})
+            record, model = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {})
         finally:
             folder.close()
+        if keep_weights:  # before the record: whoever has that can have them
+            names = [variable.path for variable in model.weights]
+            save_weights(store, record, names, backend.each_state(model.weights))
         store.save(record)
         folder.remove()
         return record
@@ -474,7 +480,7 @@ def _train(
     quiet: bool,
     on_epoch: Callable[[Progress], None] | None,
     probes: Mapping[str, Split],
-) -> RunRecord:
+) -> tuple[RunRecord, keras.Model]:
     start = time.monotonic()
     network = note_network(spec)
     trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution), probes)
@@ -502,7 +508,24 @@ def _train(
     if not saved:
         trainer.save(folder)
     folder.wait()
-    return trainer.record(folder, trainer.earlier_seconds + time.monotonic() - start, network)
+    return trainer.record(folder, trainer.earlier_seconds + time.monotonic() - start, network), trainer.model
+
+
+def kept_network(spec: RunSpec, weights: Path, execution: str = "auto") -> _Trainer:
+    """Give a run as it was when it ended: dataset and network, with the weights of its best checkpoint.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    weights : Path
+        Folder of its weights.
+    execution : str
+        See `train`.
+    """
+    trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution))
+    put_weights(trainer.model, weights)
+    return trainer
 
 
 def note_network(spec: RunSpec) -> NetworkNote | None:
@@ -559,11 +582,3 @@ def _finite(value: float) -> float | None:
 
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _hash(arrays: Sequence[NDArray]) -> str:
-    state = hashlib.sha256()
-    for array in arrays:
-        state.update(f"{array.dtype.str}{array.shape}".encode())
-        state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return state.hexdigest()

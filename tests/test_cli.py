@@ -270,6 +270,7 @@ COMMANDS = [
     ("records", "excess"),
     ("records", "list"),
     ("records", "check"),
+    ("records", "verify"),
     ("records", "ways"),
     ("ceiling",),
     ("baselines", "list"),
