@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from spectra_lib.errors import SpectraError
 from spectra_lib.machine import commit as commit
+from spectra_lib.machine import instruction_set as instruction_set
 from spectra_lib.machine import peak_memory as peak_memory
-from spectra_lib.machine import processor_name
+from spectra_lib.machine import processor_name, usable_cores
 
 Execution = Literal["graph", "xla", "eager", "windows"]
 """How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
@@ -173,6 +174,11 @@ def feed(batches: keras.utils.PyDataset) -> Any:
     return pipeline.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(1).with_options(untuned)
 
 
+def to_numpy(tensor: Any) -> NDArray:
+    """Copy a tensor of the backend to a NumPy array."""
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
 def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
     """Copy the values of variables to NumPy arrays."""
     return [np.require(variable.numpy(), requirements="O") for variable in variables]
@@ -213,6 +219,22 @@ def device_name() -> str:
     import torch
 
     return torch.cuda.get_device_name()
+
+
+def threads() -> int:
+    """Threads that one operation may use on the CPU.
+
+    As configured for TensorFlow and PyTorch; XLA, on JAX, takes all cores that the process may use.
+    """
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+    if backend_name() == "torch":
+        import torch
+
+        return torch.get_num_threads()
+    return usable_cores()
 
 
 def versions() -> dict[str, str]:
