@@ -32,15 +32,15 @@ from spectra_lib.machine import instruction_set as instruction_set
 from spectra_lib.machine import peak_memory as peak_memory
 from spectra_lib.machine import processor_name, usable_cores
 
-Execution = Literal["graph", "xla", "eager", "windows"]
+Execution = Literal["graph", "xla", "eager", "sparse"]
 """How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
-"windows" is the backend's first way, with convolutions only where the spectrum is not zero
+"sparse" is the backend's first mode, with each layer only where the spectrum can change it
 (`spectra_lib.sparse_convolution`)."""
 
 EXECUTIONS: dict[str, tuple[Execution, ...]] = {
-    "tensorflow": ("graph", "xla", "windows"),
-    "jax": ("xla", "windows"),
-    "torch": ("eager", "windows"),
+    "tensorflow": ("graph", "xla", "sparse"),
+    "jax": ("xla", "sparse"),
+    "torch": ("eager", "sparse"),
 }
 
 ASSIGNED_AT_ONCE = 8_000_000
@@ -100,6 +100,7 @@ def check_execution(requested: str) -> Execution | None:
     """
     if requested == "auto":
         return None
+    requested = "sparse" if requested == "windows" else requested  # its name until 2026-11
     ways = EXECUTIONS[backend_name()]
     if requested not in ways:
         raise SpectraError(

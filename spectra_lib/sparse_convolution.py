@@ -182,7 +182,7 @@ def _whole(layer: keras.Layer, given: list[Any]) -> Any:
     return layer(given if len(given) > 1 else given[0])
 
 
-@ops.custom_gradient
+@ops.custom_gradient  # type: ignore[untyped-decorator]
 def _product(values: Any, kernel: Any) -> Any:
     """Matrix product whose gradient reads a large kernel in the order in which it is stored."""
 
@@ -231,7 +231,7 @@ def _pointwise(layer: keras.Layer, rows: Any) -> Any:
     return _convolved(layer, rows, 1) if isinstance(layer, layers.Conv1D) else layer(rows)
 
 
-@ops.custom_gradient
+@ops.custom_gradient  # type: ignore[untyped-decorator]
 def _plus_bias(rows: Any, bias: Any) -> Any:
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
         upstream = arguments[0] if upstream is None else upstream
@@ -260,7 +260,7 @@ def _normalized(layer: layers.BatchNormalization, rows: Any, counts: Any, traini
     return ops.cast(normal, layer.compute_dtype)
 
 
-@ops.custom_gradient
+@ops.custom_gradient  # type: ignore[untyped-decorator]
 def _normalized_by_own(rows: Any, scale: Any, offset: Any, mean: Any, spread: Any, shares: Any) -> Any:
     """Normalise rows by their own mean and standard deviation, which the gradient takes into account."""
 

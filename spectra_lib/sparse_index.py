@@ -100,7 +100,7 @@ class Table:
     @property
     def positions(self) -> NDArray[np.int32]:
         """Position of each row, shape (n_windows, width)."""
-        return self.starts[:, None] + np.arange(self.width, dtype=np.int32)
+        return np.add.outer(self.starts, np.arange(self.width, dtype=np.int32), dtype=np.int32)
 
     def counts(self) -> NDArray[np.float32]:
         """How many positions of all spectra have each row, shape (n_windows, width)."""

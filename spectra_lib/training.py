@@ -28,8 +28,9 @@ from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
 from spectra_lib.dataset import Dataset, Split, fresh_seed, make_dataset
 from spectra_lib.errors import BudgetError, StoreError
+from spectra_lib.execution import SpectraBatches, choose_execution, execute, spec_network
 from spectra_lib.fresh import FreshPredictions
-from spectra_lib.networks import build_model, describe_model
+from spectra_lib.networks import describe_model
 from spectra_lib.networks.adaptation import adapt_model
 from spectra_lib.plugins import plugin_of
 from spectra_lib.probes import probe_splits
@@ -46,7 +47,6 @@ from spectra_lib.records import (
     data_digests,
 )
 from spectra_lib.runs import RunSpec
-from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
 from spectra_lib.weights import hash_weights, put_weights, save_weights
 
 LONG_EPOCH = 20.0
@@ -63,69 +63,6 @@ for no more than this share of the time of short epochs. Those since the last ch
 
 BATCHES_AT_ONCE = 8
 """Number of batches whose outputs are held at once when a split is evaluated."""
-
-WORTHWHILE_SAVING: Mapping[str, Mapping[str, float]] = {
-    "float32": {"tensorflow": 1.25, "jax": 1.25},
-    "mixed_bfloat16": {"tensorflow": 2.3, "jax": 2.3},
-}
-"""Spectra are cut into windows if this divides the multiply-adds by at least so much, by precision and backend; as
-measured by benchmarks/steps.py on a processor with AVX-512. On a slower one a saving below 2 was lost again."""
-
-XLA_PAYS = frozenset({"peaknet"})
-"""Networks that XLA makes faster on TensorFlow on one processor, and hardly slower on another (benchmarks/steps.py)."""
-
-
-def automatic_execution(
-    model: str, backend_name: str, saving: float | None, precision: str = "float32", *, normalized: bool = False
-) -> backend.Execution:
-    """Choose how steps run where nobody else did.
-
-    Parameters
-    ----------
-    model : str
-        The network.
-    backend_name : str
-        The backend.
-    saving : float or None
-        By how much windows divide the multiply-adds (`Plan.saving`), if they can be used.
-    precision : str
-        Number format.
-    normalized : bool
-        Whether windows have batch normalisation on them (`Plan.normalized`). It is computed in float32 whatever the
-        precision, so that windows pay as they do there.
-
-    Examples
-    --------
-    >>> cases = ("cnn2", "tensorflow", 2.7), ("vgg", "jax", 1.0), ("vgg", "torch", None)
-    >>> [automatic_execution(*case) for case in cases]
-    ['windows', 'xla', 'eager']
-    """
-    ways = backend.EXECUTIONS[backend_name]
-    worthwhile = WORTHWHILE_SAVING["float32" if normalized else precision]
-    if saving is not None and saving >= worthwhile.get(backend_name, math.inf):
-        return "windows"
-    return "xla" if model in XLA_PAYS and "xla" in ways else ways[0]
-
-
-class SpectraBatches(keras.utils.PyDataset):
-    """Batches of (spectra, labels) in a given order, rendered when they are needed.
-
-    With a plan, spectra come as lookup and windows (`spectra_lib.sparse_convolution`).
-    """
-
-    def __init__(self, split: Split, order: NDArray[np.integer], batch_size: int, plan: Plan | None = None) -> None:
-        super().__init__()
-        self._split, self._order, self._batch_size, self._plan = split, order, batch_size, plan
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[Any, NDArray[np.integer]]:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        if self._plan is not None:
-            return cut_windows(self._split, rows, self._plan), self._split.labels[rows]
-        return self._split.spectra(rows)[..., None], self._split.labels[rows]
-
 
 def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     """Give the order of the training spectra in an epoch: the same for every network.
@@ -185,30 +122,20 @@ class _Trainer:
     def __post_init__(self) -> None:
         self.rules = protocol(self.spec.protocol)
         self.progress = Progress(learning_rate=self.spec.learning_rate)
-        backend.seed_everything(self.spec.seed)
-        model = build_model(
-            self.spec.model,
-            self.dataset.spec.n_points,
-            self.dataset.spec.n_classes,
-            self.spec.hidden_activation,
-            self.spec.precision,
-            **self.spec.options,
-        )
-        # Trained on logits: the loss is then exact on every backend, however small a probability gets.
-        self.model = keras.Model(model.inputs, model.get_layer("logits").output, name=self.spec.model)
-        self.plan = plan_windows(self.model, self.dataset.train) if self.execution in (None, "windows") else None
         if self.execution is None:
-            self.execution = automatic_execution(
-                self.spec.model,
-                backend.backend_name(),
-                None if self.plan is None else self.plan.saving,
-                self.spec.precision,
-                normalized=self.plan is not None and bool(self.plan.normalized),
+            self.execution = choose_execution(self.spec, self.dataset)
+        backend.seed_everything(self.spec.seed)
+        # Trained on logits: the loss is then exact on every backend, however small a probability gets.
+        self.model = spec_network(self.spec)
+        self.executed = execute(self.model, self.dataset.train, self.spec.batch_size, self.execution)
+        if self.execution == "sparse" and self.executed.plan is None:
+            self.execution = backend.EXECUTIONS[backend.backend_name()][0]
+            warnings.warn(
+                f"{self.spec.run_id}: no layer can be computed at peaks only, since spectra are not zero elsewhere or "
+                f"the network does not begin with a convolution; computed on whole spectra ({self.execution})",
+                stacklevel=4,
             )
-        if self.execution != "windows":
-            self.plan = None
-        # The network that is trained: the same weights, fed with windows if that pays.
-        self.trained = self.model if self.plan is None else with_windows(self.model, self.plan)
+        self.trained = self.executed.trained
         backend.compile_for_training(self.trained, self.spec.learning_rate, self.execution)
 
     def adapt(self) -> None:
@@ -226,7 +153,7 @@ class _Trainer:
         start, epoch = time.monotonic(), self.progress.epoch
         split = self.dataset.train
         order = epoch_order(self.spec.seed, epoch, len(split))
-        batches = SpectraBatches(split, order, self.spec.batch_size, self.plan)
+        batches = SpectraBatches(split, order, self.spec.batch_size, self.executed.plan)
         logs = self.trained.fit(backend.feed(batches), epochs=1, verbose=0, shuffle=False).history
         validation = self.evaluate(self.dataset.validation)
         for name, value in (
@@ -265,10 +192,7 @@ class _Trainer:
     def logits(self, split: Split, rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
         """Outputs of the last dense layer for some spectra, or all: shape (n_spectra, n_classes)."""
         rows = np.arange(len(split)) if rows is None else rows
-        sparse = self.plan is not None and split.is_sparse  # noise and background fill the whole spectrum
-        batches = SpectraBatches(split, rows, self.spec.batch_size, self.plan if sparse else None)
-        network = self.trained if sparse else self.model
-        return np.asarray(network.predict(backend.feed(batches), verbose=0), dtype=np.float64)
+        return self.executed.predict(split, rows, self.spec.batch_size)
 
     def book(self) -> dict[str, Any]:
         """Bookkeeping for a checkpoint."""

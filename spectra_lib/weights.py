@@ -364,12 +364,10 @@ def load_model(run: str | Path, store: str | Path = "results") -> TrainedNetwork
 
 def build_trained(card: ModelCard) -> keras.Model:
     """Build a network as it was trained, from spectra to logits, with first weights."""
-    import keras
-
-    from spectra_lib.networks import build_model
+    from spectra_lib.networks import build_logits
     from spectra_lib.plugins import source_of
 
-    built = build_model(
+    network = build_logits(
         card.model, card.n_points, card.n_classes, card.hidden_activation, card.precision, **card.options
     )
     if source_of(card.model) != card.source:
@@ -377,7 +375,7 @@ def build_trained(card: ModelCard) -> keras.Model:
             f"network {card.model!r} of {card.run_id} is defined by a file of SHA-256 {str(card.source)[:12]}, not by "
             "the one that is loaded; load that file"
         )
-    return keras.Model(built.inputs, built.get_layer("logits").output, name=card.model)
+    return network
 
 
 def put_weights(model: keras.Model, folder: Path) -> None:

@@ -336,3 +336,20 @@ def build_model(
                 f"{type(error).__name__}: {error}"
             ) from error
     return keras.Model(inputs, outputs, name=name)
+
+
+def build_logits(name: str, *arguments: Any, **options: Any) -> keras.Model:
+    """Build a network without its softmax; arguments as for `build_model`.
+
+    Returns
+    -------
+    keras.Model
+        From (batch, n_points, 1) to logits (batch, n_classes).
+
+    Examples
+    --------
+    >>> build_logits("vgg", n_points=1000, n_classes=27).layers[-1].name
+    'logits'
+    """
+    built = build_model(name, *arguments, **options)
+    return keras.Model(built.inputs, built.get_layer("logits").output, name=name)
