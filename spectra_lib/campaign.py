@@ -454,6 +454,7 @@ def run_campaign(
 
 
 FINISHED, OUT_OF_TIME, BUSY = "finished", "out of time, to be resumed", "in the hands of another process"
+DIVERGED = "failed: its loss is not a number any more; the record says so"
 
 
 def _in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool) -> str:
@@ -491,7 +492,8 @@ def _train_one(
 
     try:
         load_plugins(plugins)
-        train(RunSpec.model_validate_json(spec_json), store, execution=execution, deadline=deadline, quiet=quiet)
+        spec = RunSpec.model_validate_json(spec_json)
+        record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet)
     except BudgetError:
         sender.send(OUT_OF_TIME)
     except BusyError:
@@ -499,7 +501,7 @@ def _train_one(
     except SpectraError as error:
         sender.send(f"failed: {error}")
     else:
-        sender.send(FINISHED)
+        sender.send(DIVERGED if record.ended == "not_finite" else FINISHED)
 
 
 def end_with_parent() -> None:
