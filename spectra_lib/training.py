@@ -164,7 +164,8 @@ class _Trainer:
             ("learning_rate", self.progress.learning_rate),
         ):
             self.history[name].append(value)
-        self.progress = self.progress.after_epoch(self.rules, validation.loss, validation.accuracy)
+        loss = float(logs["loss"][0])
+        self.progress = self.progress.after_epoch(self.rules, validation.loss, validation.accuracy, loss)
         self.trained.optimizer.learning_rate = self.progress.learning_rate
         self.history["seconds"].append(time.monotonic() - start)
         if self.progress.kept_epoch == epoch:
@@ -184,7 +185,7 @@ class _Trainer:
         step = BATCHES_AT_ONCE * self.spec.batch_size
         for start in range(0, len(split), step):
             rows = np.arange(start, min(start + step, len(split)))
-            log_probabilities = log_softmax(self.logits(split, rows), axis=1)
+            log_probabilities = _log_softmax(self.logits(split, rows))
             losses[rows] = -log_probabilities[np.arange(len(rows)), split.labels[rows]]
             labels[rows], confidences[rows] = best_classes(np.exp(log_probabilities))
         return _Evaluation(split.labels, labels, confidences, losses)
@@ -286,7 +287,7 @@ class _Trainer:
             )
         )
         probes = {
-            name: Predictions.from_probabilities(np.exp(log_softmax(self.logits(split), axis=1)))
+            name: Predictions.from_probabilities(np.exp(_log_softmax(self.logits(split))))
             for name, split in {**probe_splits(self.dataset), **self.probes}.items()
         }
         return RunRecord(
@@ -296,7 +297,7 @@ class _Trainer:
             sessions=tuple(Session(**session) for session in self.sessions),
             history=History(**{name: tuple(values) for name, values in self.history.items()}),
             kept_epoch=kept,
-            ended="early_stopping" if self.progress.stopped else "max_epochs",
+            ended=self.progress.ended,
             reevaluation_gap=_finite(gap),
             probes=probes,
             weights_sha256=weights_sha256,
@@ -498,6 +499,11 @@ def _show(bar: tqdm, trainer: _Trainer) -> None:
 
 def _text(loss: float | None) -> str:
     return "not finite" if loss is None else f"{loss:.4f}"
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # a network whose weights are lost gives no numbers, and says so by that
+        return log_softmax(logits, axis=1)
 
 
 def _finite(value: float) -> float | None:
