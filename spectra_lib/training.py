@@ -64,6 +64,7 @@ for no more than this share of the time of short epochs. Those since the last ch
 BATCHES_AT_ONCE = 8
 """Number of batches whose outputs are held at once when a split is evaluated."""
 
+
 def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     """Give the order of the training spectra in an epoch: the same for every network.
 

@@ -183,7 +183,9 @@ def branched_network() -> keras.Model:
     z = layers.Conv1D(4, 1, strides=2, padding="same", **options)(x)
     x = layers.LeakyReLU(dtype="float64")(layers.Add(dtype="float64")([z, y]))
     w = layers.MaxPooling1D(6, 6, dtype="float64")(layers.Conv1D(3, 8, padding="same", **options)(start))
-    w = layers.Conv1D(3, 2, padding="same", **options)(layers.Concatenate(dtype="float64")([w, layers.Cropping1D((0, 0), dtype="float64")(x)]))
+    w = layers.Conv1D(3, 2, padding="same", **options)(
+        layers.Concatenate(dtype="float64")([w, layers.Cropping1D((0, 0), dtype="float64")(x)])
+    )
     return keras.Model([start], layers.Dense(N_CLASSES, dtype="float64")(layers.Flatten(dtype="float64")(w)))
 
 
