@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from spectra_lib.errors import SpectraError
 from spectra_lib.machine import commit as commit
 from spectra_lib.machine import peak_memory as peak_memory
-from spectra_lib.machine import processor_name
+from spectra_lib.machine import processor_name, total_memory
 
 Execution = Literal["graph", "xla", "eager", "windows"]
 """How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
@@ -180,6 +180,22 @@ def device_name() -> str:
     import torch
 
     return torch.cuda.get_device_name()
+
+
+def device_memory() -> tuple[int, int]:
+    """Bytes of the device's memory: the most that this process has used, and all there are.
+
+    Where the device is the CPU, or the backend does not tell (TensorFlow, PyTorch), those of the machine.
+    """
+    if backend_name() == "jax" and not computes_on_cpu():
+        import jax
+
+        found = jax.devices()[0].memory_stats() or {}
+        # JAX takes no more than this share of the memory, 3/4 where nobody says otherwise.
+        share = float(os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.75"))
+        if {"peak_bytes_in_use", "bytes_limit"} <= set(found):
+            return found["peak_bytes_in_use"], round(found["bytes_limit"] / share)
+    return peak_memory(), total_memory()
 
 
 def versions() -> dict[str, str]:
