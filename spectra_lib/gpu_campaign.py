@@ -44,7 +44,10 @@ PACKING = 40e6
 """The same for packing."""
 
 IN_PASSING = 256 * 2**20
-"""Size of the archive while runs are under way; the last one may be larger."""
+"""Size of the archive while runs are under way, if the one gone on from is not larger; the last one may be."""
+
+GRACE = 180.0
+"""Seconds that runs get for the epoch under way once they are asked to stop; a second Ctrl-C ends them at once."""
 
 WAIT_AT_MOST = 0.25
 """Part of the time that is kept for the end at most."""
@@ -124,11 +127,13 @@ class _Campaign:
         self.end = begin + 60 * given.minutes
         self.store: RunStore = RunStore(given.store)
         self.limit = None if given.archive_mib is None else round(given.archive_mib * 2**20)
+        size = given.archive.stat().st_size if given.archive.exists() else 0
+        self.in_passing = max(IN_PASSING, size) if self.limit is None else self.limit
         self.workers = Workers()
         self.under_way: dict[str, _Progress] = {}
         self.failed: list[str] = []
         self.finished: list[str] = []
-        self.signal = 0
+        self.signal, self.hurry = 0, False
 
     @property
     def seconds(self) -> float:
@@ -160,7 +165,10 @@ class _Campaign:
             say(_EXPLAINED)
             if self.given.dry_run:
                 return 0
-            self._train(jobs, room)
+            try:
+                self._train(jobs, room)
+            finally:
+                self.workers.kill()
         self._summarise()
         return 128 + self.signal if self.signal else int(bool(self.failed))
 
@@ -274,17 +282,18 @@ class _Campaign:
             self._start_some(waiting, room)
             if not self.under_way:
                 break
-            self._listen(waiting, min(1.0, self._until_stop(running)))
+            self._listen(min(1.0, self._until_stop(running)))
             if time.monotonic() >= next_status:
                 progress = "; ".join(one.text() for one in self.under_way.values())
                 say(f"{(time.monotonic() - self.begin) / 60:5.1f} min  {progress}")
                 next_status = time.monotonic() + STATUS_SECONDS
-            if time.monotonic() >= next_pack:
-                self._pack(IN_PASSING)
+            if time.monotonic() >= next_pack and self._until_stop(running) > 2 * self.in_passing / PACKING:
+                self._pack(self.in_passing, last=False)
                 next_pack = time.monotonic() + 60 * self.given.pack_minutes
         self.workers.stop()
-        while self.under_way and self.seconds > self._packing_seconds():
-            self._listen([], 0.5)
+        until = min(self.end - self._packing_seconds(), time.monotonic() + GRACE)
+        while self.under_way and time.monotonic() < until and not self.hurry:
+            self._listen(0.5)
         for key in self.workers.kill():
             say(f"{key}: ended in the middle of an epoch; its last checkpoint stays")
             self.under_way.pop(key)
@@ -316,7 +325,7 @@ class _Campaign:
             self.under_way[key] = _Progress(job)
             say(f"{key}: started{f' after epoch {job.epochs_done}' if job.epochs_done else ''}")
 
-    def _listen(self, waiting: list[Job], timeout: float) -> None:
+    def _listen(self, timeout: float) -> None:
         for key, kind, value in self.workers.wait(timeout):
             progress = self.under_way[key]
             if kind == "epoch":
@@ -331,21 +340,27 @@ class _Campaign:
                 self.failed.append(key)
                 say(f"{key}: failed: {value}")
 
-    def _pack(self, most: int | None = None) -> None:
+    def _pack(self, most: int | None, *, last: bool) -> None:
         from spectra_lib.campaign_archive import pack_campaign
+        from spectra_lib.errors import SpectraError
 
-        limits = [limit for limit in (self.limit, most) if limit is not None]
-        packed = pack_campaign(self.store, self.given.archive, min(limits, default=None))
+        try:
+            packed = pack_campaign(self.store, self.given.archive, most)
+        except SpectraError as error:
+            if last:
+                raise
+            say(f"warning: {error}; the runs go on")
+            return
         say(
             f"{self.given.archive}: {packed.size / 2**20:.1f} MiB with {packed.records} records, "
             f"{len(packed.checkpoints)} checkpoints, {len(packed.weights)} sets of weights"
         )
-        if most is None:
+        if last:
             for name, size in packed.left_out:
                 say(f"  left out, since it does not fit: {name}, {size / 2**20:.0f} MiB; it stays in {self.store.path}")
 
     def _summarise(self) -> None:
-        self._pack()
+        self._pack(self.limit, last=True)
         say(
             f"{len(self.finished)} runs finished, {len(self.failed)} failed, in "
             f"{(time.monotonic() - self.begin) / 60:.1f} minutes; the same command goes on"
@@ -354,7 +369,7 @@ class _Campaign:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         def note(number: int, _frame: Any) -> None:
-            self.signal = number
+            self.signal, self.hurry = number, bool(self.signal)
 
         before: dict[int, Callable | int | None] = {
             number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from spectra_lib import gpu_campaign, gpu_plan, gpu_requirements, gpu_workers
 from spectra_lib.campaign import PUBLISHED, campaign
-from spectra_lib.errors import BudgetError
+from spectra_lib.errors import BudgetError, SpectraError
 from spectra_lib.gpu_plan import FIRST, GpuCosts, Job, Room, chances, choose, finish_times, in_order, table, to_measure
 from spectra_lib.gpu_workers import Measurement, gpu_environment
 from spectra_lib.records import RunRecords, RunStore
@@ -196,6 +197,34 @@ def test_runs_are_done_side_by_side_until_the_time_is_up(tmp_path, monkeypatch, 
     assert work.workers.most == 2 and not work.workers.keys
     assert job(seed=4).spec.run_id not in said  # no place was free for it
     assert {one["XLA_PYTHON_CLIENT_MEM_FRACTION"] for one in work.workers.environments} == {"0.150"}
+
+
+def test_a_signal_stops_the_runs_and_packs_what_there_is(tmp_path, monkeypatch, capsys):
+    class Signalled(Played):
+        def wait(self, timeout):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().wait(timeout)
+
+    monkeypatch.setattr(gpu_workers, "Workers", Signalled)
+    options = ["--store", str(tmp_path), "--archive", str(tmp_path / "a.tar.gz"), "--known", str(tmp_path)]
+    given = gpu_campaign.parser().parse_args(options)
+    work = gpu_campaign._Campaign(given, time.monotonic())
+    monkeypatch.setattr(work, "_measure", lambda tasks: [(tasks[0].spec, measurement())])
+    before = signal.getsignal(signal.SIGTERM)
+    assert work.work() == 128 + signal.SIGTERM and signal.getsignal(signal.SIGTERM) == before
+    assert work.workers.stopped and (tmp_path / "a.tar.gz").exists()
+    said = capsys.readouterr().out
+    assert "benchmark-cnn3-linear-paper-s0" in said and "estimates" in said
+
+
+def test_an_archive_that_cannot_be_written_meanwhile_ends_nothing(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    given = gpu_campaign.parser().parse_args(["--archive", str(tmp_path / "file" / "a.tar"), "--store", str(tmp_path)])
+    work = gpu_campaign._Campaign(given, time.monotonic())
+    work._pack(1000, last=False)
+    assert "the runs go on" in capsys.readouterr().out
+    with pytest.raises(SpectraError, match="cannot write"):
+        work._pack(1000, last=True)
 
 
 def test_a_process_reserves_no_more_memory_than_it_needs(tmp_path):
