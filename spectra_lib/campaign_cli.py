@@ -198,6 +198,7 @@ def _chosen(runs: Path | None, only: str | None) -> list[Task]:
 
 def _summary(rows: list[Planned]) -> str:
     counts = Counter(row.state for row in rows)
-    left = sum(row.estimate.seconds for row in rows if row.state != State.DONE) / 3600
+    costs = [(row.estimate, row.epochs_done) for row in rows if row.state != State.DONE]
+    left = sum(max(cost.epochs - done, 0) * cost.seconds_per_epoch for cost, done in costs) / 3600
     states = ", ".join(f"{counts[state]} {state}" for state in State)
     return f"{len(rows)} runs: {states}; about {left:.1f} hours left on this machine"

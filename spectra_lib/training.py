@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
-from tqdm import tqdm
 
 from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
@@ -330,6 +330,7 @@ def train(
     on_epoch: Callable[[Progress], None] | None = None,
     probes: Mapping[str, Split] | None = None,
     keep_weights: bool = True,
+    should_stop: Callable[[], bool] | None = None,
 ) -> RunRecord:
     """Do a training run, or give its record if the store has it.
 
@@ -354,6 +355,8 @@ def train(
         dataset's own probes. A record that the store has is given as it is.
     keep_weights : bool
         Keep the weights of the best checkpoint beside the store (`spectra_lib.weights`).
+    should_stop : callable, optional
+        Asked after each epoch; if it says so, the run stops as at the deadline.
 
     Returns
     -------
@@ -362,7 +365,7 @@ def train(
     Raises
     ------
     BudgetError
-        If the deadline came first; the same call later goes on from there.
+        If the deadline came first, or `should_stop` said so; the same call later goes on from there.
     BusyError
         If another process is working on this run.
     StoreError
@@ -387,7 +390,7 @@ def train(
             return known
         folder = CheckpointFolder(store.work_path(spec))
         try:
-            record, model = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {})
+            record, model = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {}, should_stop)
         finally:
             folder.close()
         if keep_weights:  # before the record: whoever has that can have them
@@ -406,6 +409,7 @@ def _train(
     quiet: bool,
     on_epoch: Callable[[Progress], None] | None,
     probes: Mapping[str, Split],
+    should_stop: Callable[[], bool] | None,
 ) -> tuple[RunRecord, keras.Model]:
     start = time.monotonic()
     network = note_network(spec)
@@ -416,7 +420,8 @@ def _train(
     with _bar(spec, trainer.progress.epoch, quiet) as bar:
         while not trainer.finished:
             longest = max(trainer.history["seconds"][-3:], default=0.0)
-            if deadline is not None and time.monotonic() + longest > deadline:
+            late = deadline is not None and time.monotonic() + longest > deadline
+            if late or (should_stop is not None and should_stop()):
                 if not saved:
                     trainer.save(folder)
                 folder.wait()
@@ -470,24 +475,30 @@ def note_network(spec: RunSpec) -> NetworkNote | None:
     )
 
 
-def _bar(spec: RunSpec, done: int, quiet: bool) -> tqdm:
+def _bar(spec: RunSpec, done: int, quiet: bool) -> AbstractContextManager[Any]:
+    if quiet:
+        return nullcontext()
+    from tqdm import tqdm
+
     # In a log file a new line at most every minute instead of a bar drawn over itself.
     in_file = not sys.stderr.isatty()
-    return tqdm(
+    bar: AbstractContextManager[Any] = tqdm(
         total=spec.max_epochs,
         initial=done,
         desc=spec.run_id,
         unit="epoch",
-        disable=quiet,
         dynamic_ncols=not in_file,
         mininterval=60.0 if in_file else 0.5,
         maxinterval=600.0,
         file=sys.stderr,
         bar_format="{desc}: {n_fmt}/{total_fmt} epochs [{elapsed}, {rate_noinv_fmt}]{postfix}\n" if in_file else None,
     )
+    return bar
 
 
-def _show(bar: tqdm, trainer: _Trainer) -> None:
+def _show(bar: Any, trainer: _Trainer) -> None:
+    if bar is None:
+        return
     last = {name: values[-1] for name, values in trainer.history.items()}
     left = trainer.rules.stop_patience - trainer.progress.stop_wait
     bar.set_postfix_str(
