@@ -112,9 +112,11 @@ def check_execution(requested: str) -> Execution | None:
 
 def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
     """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy."""
+    # Keras computes a loss in float32 unless told otherwise, whatever the precision of the network.
+    precision = keras.backend.result_type(model.output.dtype, "float32")
     model.compile(
         optimizer=adam(learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=precision),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=execution == "xla" or backend_name() == "jax",
     )

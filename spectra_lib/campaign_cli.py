@@ -40,7 +40,7 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file that registers networks; it is executed. May be repeated."),
 ]
-Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, windows, eager.")]
+Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, sparse, eager.")]
 
 Weights = Annotated[
     bool, typer.Option(help="Keep the best weights in the folder .weights of the store, up to 750 MB a run.")

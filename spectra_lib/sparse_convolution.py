@@ -120,6 +120,11 @@ class SparseNetwork(keras.Model):
         self.network, self.plan = network, plan
         self.built = True
 
+    @property
+    def output(self) -> Any:
+        """Output of the network, as a symbol."""
+        return self.network.output
+
     def call(self, inputs: Inputs, training: bool | None = None) -> Any:
         """Compute what the network gives for whole spectra."""
         plan = self.plan

@@ -278,7 +278,7 @@ def _joins_rows(layer: keras.Layer) -> bool:
 
 
 def _chain(network: keras.Model, first: keras.Layer, followers: Mapping[str, Sequence[str]]) -> Sequence[keras.Layer]:
-    """Give a convolution with the pool that follows it, and what acts on each position between; else the layer alone."""
+    """A convolution with the pool that follows it, and what acts on each position between; else the layer alone."""
     chain = [first]
     while isinstance(first, layers.Conv1D) and len(after := followers.get(chain[-1].name, ())) == 1:
         layer = network.get_layer(after[0])

@@ -172,7 +172,7 @@ def test_counts_stay_exact_under_mixed_precision():
 
 
 def branched_network() -> keras.Model:
-    """What the published networks do not have: valid padding, even kernels, an average pool with a rest, the input twice."""
+    """Valid padding, even kernels, an average pool with a rest, the input twice: not so in the published networks."""
     layers = keras.layers
     start = keras.Input((N_POINTS, 1), dtype="float64")
     options = {"dtype": "float64", "bias_initializer": keras.initializers.RandomNormal(seed=3)}

@@ -194,14 +194,15 @@ def version_rows() -> pd.DataFrame:
 
 
 STEP_WAYS = {
-    ("tensorflow", "graph"): "TensorFlow",
-    ("tensorflow", "xla"): "with XLA",
-    ("tensorflow", "windows"): "one window",
+    ("tensorflow", "plain"): "plain Keras",
+    ("tensorflow", "windows"): "earlier build",
+    ("tensorflow", "graph"): "whole",
+    ("tensorflow", "xla"): "whole, XLA",
     ("tensorflow", "sparse"): "sparse",
-    ("jax", "xla"): "JAX",
+    ("jax", "xla"): "JAX, whole",
     ("jax", "sparse"): "JAX, sparse",
 }
-"""Execution modes of a step, and how the table calls them; "one window" is the mode of an earlier build."""
+"""Execution modes of a step, and how the table calls them; columns without any figure are left out."""
 
 
 def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
@@ -218,7 +219,8 @@ def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
         share = "" if best.share_of_peak is None else f"{100 * best.share_of_peak:.0f}"
         memory = "" if best.peak_memory_bytes is None else f"{best.peak_memory_bytes / 1e9:.1f}"
         rows.append((network_name(model), *cells, share, memory))
-    return pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
+    table = pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
+    return table.loc[:, (table != "").any()]
 
 
 def sum_of_steps(
@@ -242,6 +244,35 @@ def sum_of_steps(
     timed = [[row.seconds for row in rows if row is not None and row.seconds is not None] for rows in found]
     fastest = [min(seconds) for seconds in timed if seconds]
     return len(fastest), sum(fastest)
+
+
+def steps_finding(times: StepTimes | None, models: Sequence[str]) -> str:
+    """Say what the fastest modes save, over all networks and for each of the slowest.
+
+    Examples
+    --------
+    >>> steps_finding(None, ["cnn2"])
+    'Step times have not been measured on any machine.'
+    """
+    if times is None:
+        return "Step times have not been measured on any machine."
+    (n_models, plain), (n_others, chosen) = (
+        sum_of_steps(times, models, modes) for modes in (("plain",), ("graph", "sparse"))
+    )
+    if not n_models or n_models != n_others:
+        return "Step times have not been measured for all networks."
+    _, earlier = sum_of_steps(times, models, ("windows",))
+    against = f", and {chosen / earlier:.2f} of those of the earlier build" if earlier else ""
+    slowest = sorted(models, key=lambda model: -(sum_of_steps(times, [model], ("plain",))[1]))[:2]
+    shares = (
+        f"{network_name(model)} {sum_of_steps(times, [model], ('graph', 'sparse'))[1]:.2f} s instead of "
+        f"{sum_of_steps(times, [model], ('plain',))[1]:.2f} s"
+        for model in slowest
+    )
+    return (
+        f"One training step of each of {n_models} published networks takes {chosen:.1f} s in all, {chosen / plain:.2f} "
+        f"of the {plain:.1f} s of plain Keras{against}; {' and '.join(shares)}."
+    )
 
 
 def sum_of_fastest(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[int, float, float]:
@@ -299,6 +330,6 @@ def _step_cell(row: StepTime | None, fastest: bool) -> str:
     if row is None:
         return ""
     if row.seconds is None:
-        return "–" if row.execution in ("windows", "sparse") else "none"
+        return "–" if "windows" in (row.failure or "") or "peaks only" in (row.failure or "") else "none"
     text = f"{row.seconds:.2f}" if row.seconds >= 0.1 else f"{row.seconds:.3f}"
     return f"**{text}**" if fastest else text
