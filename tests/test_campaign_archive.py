@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from spectra_lib.campaign import unpack_records
+from spectra_lib.archive import unpack_records
 from spectra_lib.campaign_archive import pack_campaign, unpack_campaign
 from spectra_lib.checkpoints import CheckpointFolder
 from spectra_lib.errors import SpectraError
@@ -32,7 +32,7 @@ def write_checkpoint(store, spec, n, epoch=3):
 def store(tmp_path_factory):
     """A store with a record, its weights, and two runs that are not finished."""
     store = RunStore(tmp_path_factory.mktemp("store"))
-    train(DONE, store, quiet=True)
+    train(DONE, store, quiet=True, keep_weights=False)
     write_checkpoint(store, SMALL, 10_000)
     write_checkpoint(store, LARGE, 100_000)
     weights = store.path / ".weights" / DONE.run_id
@@ -65,9 +65,11 @@ def test_a_campaign_goes_on_elsewhere(store, tmp_path, name):
     assert (again.records, again.checkpoints, again.weights) == (0, 0, 0)
 
 
-def test_the_books_machine_takes_the_records(store, tmp_path):
-    pack_campaign(store, tmp_path / "a.tar.gz")
-    assert unpack_records(tmp_path / "a.tar.gz", RunStore(tmp_path / "book")) == (1, 0)
+def test_the_books_machine_takes_records_and_weights(tmp_path):
+    own = RunStore(tmp_path / "own")
+    train(DONE, own, quiet=True)
+    pack_campaign(own, tmp_path / "a.tar.gz")
+    assert unpack_records(tmp_path / "a.tar.gz", RunStore(tmp_path / "book")) == (1, 0, 1)
 
 
 def test_an_archive_stays_below_its_size_and_names_what_it_lacks(store, tmp_path):
