@@ -35,7 +35,7 @@ def train_anew(spec: RunSpec, execution: str = "auto") -> RunRecord:
     True
     """
     with tempfile.TemporaryDirectory() as folder:
-        return train(spec, folder, execution=execution, quiet=True)
+        return train(spec, folder, execution=execution, quiet=True, keep_weights=False)
 
 
 def other_backends() -> list[str]:
@@ -55,7 +55,7 @@ def train_elsewhere(spec: RunSpec, backend_name: str) -> RunRecord:
     options = [f"--{key}={value}" for key, value in fields.items()]
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "spectra_lib", "train", *options, "--store", folder, "--quiet"],
+            [sys.executable, "-m", "spectra_lib", "train", *options, "--store", folder, "--no-weights", "--quiet"],
             env={**os.environ, "KERAS_BACKEND": backend_name},
             capture_output=True,
             text=True,

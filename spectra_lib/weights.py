@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,8 +165,9 @@ def save_weights(store: RunStore, record: RunRecord, names: Sequence[str], array
     target = weights_path(store, record.spec.run_id)
     card = ModelCard.of(record)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+        partial = target.with_name(f".partial-{target.name}")
+        shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+        partial.mkdir(parents=True)
         try:
             # safetensors takes the memory of an array as it lies, without looking at its order.
             tensors = {
@@ -194,7 +194,6 @@ def save_weights(store: RunStore, record: RunRecord, names: Sequence[str], array
 def place_weights(folder: Path, target: Path) -> None:
     """Rename a complete folder of weights to its place, instead of what is there."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
     if target.exists():
         shutil.rmtree(target)
     folder.replace(target)
@@ -343,6 +342,7 @@ def load_model(run: str | Path, store: str | Path = "results") -> TrainedNetwork
 
     Examples
     --------
+    >>> import tempfile
     >>> import spectra_lib as sl
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     record = sl.train(sl.RunSpec(dataset="smoke", model="vgg", max_epochs=1), folder, quiet=True)

@@ -94,7 +94,8 @@ def interrupted(path, arrays, book, write=checkpoints._write_arrays):
     write(path, arrays, book)
 checkpoints._write_arrays = interrupted
 """
-WHILE_WRITING_THE_RECORD = "os.fsync = die"  # nothing but the record is synced
+WHILE_WRITING_THE_WEIGHTS = "os.fsync = die"  # the first files that are synced
+WHILE_WRITING_THE_RECORD = "import tempfile; tempfile.mkstemp = die"
 
 
 @pytest.mark.parametrize(
@@ -103,9 +104,16 @@ WHILE_WRITING_THE_RECORD = "os.fsync = die"  # nothing but the record is synced
         (AFTER_EPOCH_2, (1, 2)),
         (WHILE_WRITING_A_CHECKPOINT, (2, 2)),
         (BETWEEN_KEPT_WEIGHTS_AND_STATE, (0, 0)),
+        (WHILE_WRITING_THE_WEIGHTS, (4, 4)),
         (WHILE_WRITING_THE_RECORD, (4, 4)),
     ],
-    ids=["after an epoch", "while writing a checkpoint", "between its files", "while writing the record"],
+    ids=[
+        "after an epoch",
+        "while writing a checkpoint",
+        "between its files",
+        "while writing the weights",
+        "while writing the record",
+    ],
 )
 def test_killed_and_started_again_it_ends_in_the_same_record(moment, epochs_left_of, undisturbed, tmp_path):
     killed = train_in_own_process(tmp_path, moment)
@@ -116,6 +124,7 @@ def test_killed_and_started_again_it_ends_in_the_same_record(moment, epochs_left
     first, last = epochs_left_of
     assert first <= record.sessions[-1].first_epoch <= last
     assert not RunStore(tmp_path).work_path(SPEC).exists()
+    assert [path.name for path in (tmp_path / ".weights").iterdir()] == [SPEC.run_id]
 
 
 def test_a_deadline_stops_between_epochs_and_the_run_goes_on_later(undisturbed, tmp_path):
@@ -214,8 +223,8 @@ def test_a_full_disk_ends_with_a_clear_error_and_the_store_is_whole(undisturbed,
         with pytest.raises(StoreError, match=r"checkpoint of epoch 1 .*No space left on device; free some space"):
             train(SPEC, tmp_path, quiet=True)
     with monkeypatch.context() as patch:
-        patch.setattr("spectra_lib.atomic_file.os.fsync", full)
-        with pytest.raises(StoreError, match="cannot write the (record|weights)"):
+        patch.setattr("spectra_lib.atomic_file.tempfile.mkstemp", full)
+        with pytest.raises(StoreError, match="cannot write the record"):
             train(SPEC, tmp_path, quiet=True)
     assert not list(tmp_path.glob("smoke/*"))
     record = train(SPEC, tmp_path, quiet=True)
