@@ -95,7 +95,7 @@ def interrupted(path, arrays, book, write=checkpoints._write_arrays):
 checkpoints._write_arrays = interrupted
 """
 WHILE_WRITING_THE_WEIGHTS = "os.fsync = die"  # the first files that are synced
-WHILE_WRITING_THE_RECORD = "import tempfile; tempfile.mkstemp = die"
+WHILE_WRITING_THE_RECORD = "records.RunStore.save = die"
 
 
 @pytest.mark.parametrize(
