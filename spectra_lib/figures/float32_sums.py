@@ -181,7 +181,7 @@ def about_reading(sums: Float32Sums) -> str:
     """
     names = {"tensorflow-cpu": "TensorFlow", "keras": "Keras", "jax": "JAX", "numpy": "NumPy"}
     parts = [f"{name} {sums.versions[package]}" for package, name in names.items() if package in sums.versions]
-    return f"{', '.join(parts)}; {sums.device}"
+    return "; ".join(filter(None, (", ".join(parts), sums.device)))
 
 
 def made_reading(records: RunRecords, models: Sequence[str]) -> str:
@@ -205,6 +205,6 @@ def made_reading(records: RunRecords, models: Sequence[str]) -> str:
     ]
     number = counted(len(hit), "was", "were")
     return (
-        f"Of our {counted(len(runs), 'record')} of networks with batch normalisation, {number} made by TensorFlow on "
-        "whole spectra on a processor."
+        f"Of our {counted(len(runs), 'record')} of networks with batch normalisation, {number} made, at least in part, "
+        "by TensorFlow on whole spectra on a processor."
     )
