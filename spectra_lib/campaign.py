@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spectra_lib.errors import BudgetError, SpectraError, UnknownNameError
+from spectra_lib.errors import BudgetError, SpectraError, StoreError, UnknownNameError
 from spectra_lib.harder_datasets import HARDER, TRAINING_SIZES, with_training_size
 from spectra_lib.machine import processor_name
 from spectra_lib.peaknet_variants import GRID, HARDLY_TRAINED, VARIANTS
@@ -33,6 +33,10 @@ from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.single_changes import SINGLE_CHANGES, Variant, variants
 from spectra_lib.specification import DatasetSpec, dataset_spec
+
+if TYPE_CHECKING:
+    from spectra_lib.dataset import Dataset
+    from spectra_lib.records import RunRecord
 
 SEEDS = range(5)
 PUBLISHED = ("cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6")
@@ -623,29 +627,82 @@ def pack_records(store: RunStore, target: Path) -> int:
 
 
 def unpack_records(archive: Path, store: RunStore) -> tuple[int, int]:
-    """Take the records of an archive into a store; each is checked first, and none is replaced.
+    """Take the records of an archive into a store: all that are sound, and none is replaced.
+
+    Every record is checked first, against its dataset too; one that is not sound, or whose run is being done here, is
+    named in a warning and not taken.
+
+    Parameters
+    ----------
+    archive : Path
+        A .tar.gz as `pack_records` makes it.
+    store : RunStore
+        Where the records go.
 
     Returns
     -------
     (int, int)
         Records added, and records passed over because the store has them.
+
+    Raises
+    ------
+    StoreError
+        If the archive is damaged, holds something else or too much (see `spectra_lib.archive`), or the store cannot
+        be written; nothing is taken then.
     """
-    import tarfile
     import tempfile
 
+    from spectra_lib.archive import extract, move_all
+    from spectra_lib.names import NAME
     from spectra_lib.records import read_record
 
-    added = skipped = 0
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive, "r:gz") as packed:
-        packed.extractall(folder, filter="data")
-        for path in sorted(Path(folder).glob("*/*.json")):
+    datasets: dict[str, Dataset] = {}
+    moves: list[tuple[Path, Path]] = []
+    skipped = 0
+    try:
+        store.path.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=".unpack-", dir=store.path)
+    except OSError as error:
+        raise StoreError(f"cannot write to the store {store.path}: {error.strerror or error}") from error
+    with folder as name:
+        for path in extract(archive, Path(name), rf"{NAME}/[A-Za-z0-9_.-]+\.json"):
             record = read_record(path)
-            faults = record.faults()
+            target = store.record_path(record.spec)
+            faults = _faults_from_elsewhere(record, datasets)
+            if path.relative_to(name) != target.relative_to(store.path):
+                faults.append(f"the file should be called {target.relative_to(store.path)}")
+            elif store.is_busy(record.spec):
+                faults.append("its run is being done here")
             if faults:
                 warnings.warn(f"{path.name} is not taken: {'; '.join(faults)}", stacklevel=2)
-            elif store.record_path(record.spec).exists():
+            elif target.exists():
                 skipped += 1
             else:
-                store.save(record)
-                added += 1
-    return added, skipped
+                moves.append((path, target))
+        move_all(moves)
+    return len(moves), skipped
+
+
+LARGEST_CHECKED = 10_000_000
+"""Points of a spectrum, and peaks of all spectra, up to which a dataset is made to check records from elsewhere."""
+
+
+def _faults_from_elsewhere(record: RunRecord, datasets: dict[str, Dataset]) -> list[str]:
+    # What a record says of its dataset could fill the memory.
+    from spectra_lib.dataset import make_dataset
+
+    spec = record.spec.dataset_spec
+    patterns = (spec.test.points, *(change.points or () for change in spec.test.changes.values()))
+    of_a_class = spec.n_train + spec.n_validation + max(map(len, patterns))
+    drawn = int(100 * (1 + spec.gamma_shape) * spec.gamma_scale)  # peaks of one class before they are cut
+    size = max(spec.n_points, drawn, spec.n_classes * of_a_class * spec.max_peaks)
+    if size > LARGEST_CHECKED:
+        return [f"its dataset has {size} points or peaks; at most {LARGEST_CHECKED} are checked"]
+    if faults := record.faults():
+        return faults
+    try:
+        if spec.digest not in datasets:
+            datasets[spec.digest] = make_dataset(spec)
+    except (ValueError, OverflowError) as error:
+        return [f"its dataset cannot be made ({error})"]
+    return record.faults(datasets[spec.digest])

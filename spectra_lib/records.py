@@ -22,6 +22,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from spectra_lib.atomic_file import write_whole
 from spectra_lib.errors import StoreError, explain
+from spectra_lib.names import path_inside
 from spectra_lib.protocol import Progress, protocol
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.specification import Value
@@ -281,11 +282,11 @@ class RunStore:
 
     def record_path(self, spec: RunSpec) -> Path:
         """File of a run's record."""
-        return self.path / spec.dataset_spec.name / f"{spec.run_id}.json"
+        return path_inside(self.path, spec.dataset_spec.name, f"{spec.run_id}.json")
 
     def work_path(self, spec: RunSpec) -> Path:
         """Folder of a run's checkpoints."""
-        return self.path / ".work" / spec.run_id
+        return path_inside(self.path, ".work", spec.run_id)
 
     def load(self, spec: RunSpec) -> RunRecord | None:
         """Read a run's record if the store has it; a damaged one is set aside with a warning."""
@@ -325,7 +326,7 @@ class RunStore:
         return path
 
     def _lock_path(self, spec: RunSpec) -> Path:
-        return self.path / ".work" / "locks" / f"{spec.run_id}.lock"
+        return path_inside(self.path, ".work", "locks", f"{spec.run_id}.lock")
 
     @contextmanager
     def lock(self, spec: RunSpec) -> Iterator[None]:
@@ -395,7 +396,7 @@ def way_store(store: str | Path, way: str) -> RunStore:
     >>> way_store("results", "another seed").path.as_posix()
     'results/ways/another_seed'
     """
-    return RunStore(Path(store) / "ways" / way.replace(" ", "_"))
+    return RunStore(path_inside(Path(store) / "ways", way.replace(" ", "_")))
 
 
 def way_stores(store: str | Path) -> list[RunStore]:

@@ -1,5 +1,6 @@
 """Checkpoints: pairs of files that belong together, and what happens to damaged ones."""
 
+import json
 import threading
 import weakref
 from pathlib import Path
@@ -103,6 +104,18 @@ def test_a_state_without_its_kept_weights_is_not_used(folder):
     checkpoint, (message,) = folder.read()
     assert checkpoint is None
     assert "kept-0002.npz" in message
+
+
+def test_a_state_that_names_a_file_elsewhere_is_not_used(folder, tmp_path):
+    folder.write(4, {}, arrays(4), (2, arrays(2)))
+    folder.wait()
+    (folder.path / "kept-0002.npz").rename(tmp_path / "kept-0002.npz")
+    book = json.dumps({"kept_file": "../kept-0002.npz", "n_arrays": 0})
+    np.savez(folder.path / "state-0004.npz", book=np.array(book))
+    checkpoint, (message,) = folder.read()
+    assert checkpoint is None
+    assert "'../kept-0002.npz' does not lie in the folder" in message
+    assert (tmp_path / "kept-0002.npz").exists()
 
 
 def test_a_changed_byte_is_noticed_or_does_no_harm(folder):
