@@ -447,7 +447,8 @@ def run_campaign(
                 break
             if outcome not in (FINISHED, BUSY):
                 failed.add(spec.run_id)
-            in_hand.discard(spec.run_id)
+            if outcome != BUSY:  # what is in other hands is not asked for again and again
+                in_hand.discard(spec.run_id)
 
     if workers == 1:
         work()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
@@ -24,6 +24,7 @@ from spectra_lib.atomic_file import write_whole
 from spectra_lib.errors import StoreError, explain
 from spectra_lib.names import path_inside
 from spectra_lib.protocol import Progress, protocol
+from spectra_lib.run_lock import hold, is_held
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.specification import Value
 
@@ -340,31 +341,23 @@ class RunStore:
             If the store cannot be written.
         """
         path = self._lock_path(spec)
-        lock = FileLock(path, timeout=0)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            message = f"another process is working on {spec.run_id}; wait for it, or choose another run"
-            raise BusyError(message) from None
-        except OSError as error:
-            raise StoreError(
-                f"cannot write to the store {self.path}: {error.strerror or error}; free some space or choose another"
-            ) from error
-        try:
+        with ExitStack() as held:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(hold(path))
+            except Timeout:
+                message = f"another process is working on {spec.run_id}; wait for it, or choose another run"
+                raise BusyError(message) from None
+            except OSError as error:
+                raise StoreError(
+                    f"cannot write to the store {self.path}: {error.strerror or error}; free some space or choose "
+                    "another"
+                ) from error
             yield
-        finally:
-            lock.release()
 
     def is_busy(self, spec: RunSpec) -> bool:
-        """Whether another process is working on a run."""
-        if not self._lock_path(spec).exists():
-            return False
-        try:
-            with self.lock(spec):
-                return False
-        except BusyError:
-            return True
+        """Whether a process is working on a run; asking disturbs nobody (see `spectra_lib.run_lock`)."""
+        return is_held(self._lock_path(spec))
 
 
 def read_record(path: Path) -> RunRecord:

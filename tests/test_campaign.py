@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spectra_lib.campaign import (
+    BUSY,
     CHANGED_MULTIPLY_ADDS,
     COMPARED,
     FIGURES,
@@ -356,6 +357,19 @@ def test_a_run_that_is_under_way_is_passed_over(tmp_path):
         assert run_campaign(store, campaign(file), report=lambda line: None) == 0
     assert store.load(spec) is None
     assert train(spec, store, quiet=True).faults() == []
+
+
+def test_a_run_that_turns_out_to_be_in_other_hands_is_tried_once(tmp_path, monkeypatch):
+    tried = []
+
+    def run(spec, *_):
+        tried.append(spec.run_id)
+        return BUSY
+
+    monkeypatch.setattr("spectra_lib.campaign._in_own_process", run)
+    tasks = campaign()[:3]
+    assert run_campaign(RunStore(tmp_path), tasks, report=lambda line: None) == 0
+    assert sorted(tried) == sorted(task.spec.run_id for task in tasks)
 
 
 def test_a_run_ends_with_the_campaign_that_started_it():

@@ -199,6 +199,65 @@ def test_only_one_holds_a_run(record, tmp_path):
     assert not store.is_busy(record.spec)
 
 
+def test_asking_about_a_run_never_keeps_it_from_starting(record, tmp_path):
+    store, done = RunStore(tmp_path), threading.Event()
+    asked = [0] * 4
+
+    def ask(number):
+        while not done.is_set():
+            RunStore(tmp_path).is_busy(record.spec)
+            asked[number] += 1
+
+    askers = [threading.Thread(target=ask, args=(number,)) for number in range(len(asked))]
+    for asker in askers:
+        asker.start()
+    try:
+        for _ in range(500):
+            with store.lock(record.spec):  # raises if it is taken
+                assert store.is_busy(record.spec)
+    finally:
+        done.set()
+        for asker in askers:
+            asker.join()
+    assert min(asked) > 0
+    assert not store.is_busy(record.spec)
+
+
+def test_asking_about_a_run_leaves_no_trace(record, tmp_path):
+    store = RunStore(tmp_path / "store")
+    assert not store.is_busy(record.spec)
+    assert not store.path.exists()
+
+
+def test_a_run_is_free_again_when_its_process_is_killed(record, tmp_path):
+    script = (
+        "import sys, time\n"
+        "from spectra_lib.records import RunStore\n"
+        "from spectra_lib.runs import TRUSTED, RunSpec\n"
+        "with RunStore(sys.argv[1]).lock(RunSpec.model_validate_json(sys.argv[2], context=TRUSTED)):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(120)\n"
+    )
+    store, spec = RunStore(tmp_path), record.spec
+    command = [sys.executable, "-c", script, str(tmp_path), spec.model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        assert store.is_busy(spec)
+        with pytest.raises(BusyError), store.lock(spec):
+            pass
+        assert store.is_busy(spec)  # having been refused frees nothing
+        holder.kill()
+    assert not store.is_busy(spec)
+    with store.lock(spec):
+        pass
+
+
+def test_an_error_inside_a_held_run_comes_out_as_it_is(record, tmp_path):
+    with pytest.raises(OSError, match="inside"), RunStore(tmp_path).lock(record.spec):
+        raise OSError("inside")
+    assert not RunStore(tmp_path).is_busy(record.spec)
+
+
 # Faults
 
 
