@@ -3,7 +3,7 @@
 Each measurement has a process of its own, so that memory is that of one network. Prints the figures as they come,
 and writes them to ``STORE/speed/MACHINE/DATASET.json``, from where the chapter on methods takes them. Figures mean
 something only on a machine that does nothing else; all of them take an hour on two cores. Networks and ways that are
-not named keep the figures that the file has.
+not named keep the figures that the file has. At the end it names where the trainer's own choice is not the fastest.
 
     python benchmarks/steps.py
     python benchmarks/steps.py --models cnn2 vgg --executions windows --steps 5 --precisions float32 --store /tmp/speed
@@ -127,6 +127,31 @@ def main() -> None:
                 print(row.model_dump_json(exclude_none=True), flush=True)
                 path = save_step_times(given.store, times)
     print(path)
+    for loss in slow_choices(times):
+        print(loss)
+
+
+def slow_choices(times: StepTimes) -> list[str]:
+    """Tell where the way that the trainer chooses by itself is slower than another, beyond the scatter of a step."""
+    from spectra_lib.ablations import NORMALISED
+    from spectra_lib.training import automatic_execution
+
+    losses = []
+    for model, precision, backend_name in product(MODELS, PRECISIONS, ("tensorflow", "jax")):
+        windows = times.find(model, backend_name, "windows", precision)
+        fastest = times.fastest(model, backend_name, precision)
+        if windows is None or fastest is None or fastest.seconds is None:
+            continue
+        normalized = model in NORMALISED
+        choice = automatic_execution(model, backend_name, windows.saving, precision, normalized=normalized)
+        chosen = times.find(model, backend_name, choice, precision)
+        if (
+            chosen is None
+            or chosen.seconds is None
+            or chosen.seconds > max(1.05 * fastest.seconds, fastest.seconds + 0.01)
+        ):
+            losses.append(f"{model}, {backend_name}, {precision}: {choice} is chosen, {fastest.execution} is faster")
+    return losses
 
 
 def _in_own_process(given: Any, backend_name: str, *one: str) -> dict[str, Any]:

@@ -392,6 +392,7 @@ def run_campaign(
     workers: int = 1,
     quiet: bool = False,
     report: Callable[[str], None] = print,
+    do_run: DoRun | None = None,
 ) -> int:
     """Work through runs until all are done or the time is up.
 
@@ -415,6 +416,8 @@ def run_campaign(
         Show no progress bars.
     report : callable
         Gets a line for each run.
+    do_run : callable, optional
+        Does one run and says how it ended; `train_in_own_process` if absent.
 
     Returns
     -------
@@ -441,7 +444,7 @@ def run_campaign(
     def work() -> None:
         while (deadline is None or time.monotonic() < deadline) and (spec := choose()) is not None:
             left = None if deadline is None else deadline - time.monotonic()
-            outcome = _in_own_process(spec, store.path, execution, left, quiet)
+            outcome = (do_run or train_in_own_process)(spec, store.path, execution, left, quiet)
             report(f"{spec.run_id}: {outcome}")
             if outcome == OUT_OF_TIME:
                 break
@@ -460,9 +463,13 @@ def run_campaign(
 
 
 FINISHED, OUT_OF_TIME, BUSY = "finished", "out of time, to be resumed", "in the hands of another process"
+"""Outcomes of a run that are no failure."""
+
+DoRun = Callable[[RunSpec, Path, str, float | None, bool], str]
+"""Does a run, given its store, its execution, the seconds left and whether to be quiet; gives the outcome."""
 
 
-def _in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool) -> str:
+def train_in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool) -> str:
     """Train in a fresh process: memory is given back, and nothing of one run can reach another."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)

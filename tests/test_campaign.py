@@ -220,7 +220,7 @@ def test_costs_are_those_of_this_machine_where_it_has_done_runs(worked):
     assert CostModel(RunRecords((elsewhere,))).estimate(record.spec).seconds == 2e6
 
 
-def test_workers_do_runs_at_the_same_time_and_each_once(tmp_path, monkeypatch):
+def test_workers_do_runs_at_the_same_time_and_each_once(tmp_path):
     together = threading.Barrier(2, timeout=20)
     done = []
 
@@ -229,9 +229,8 @@ def test_workers_do_runs_at_the_same_time_and_each_once(tmp_path, monkeypatch):
         done.append(spec.run_id)
         return "failed: on purpose"
 
-    monkeypatch.setattr("spectra_lib.campaign._in_own_process", run)
     tasks = campaign()[:4]
-    assert run_campaign(RunStore(tmp_path), tasks, workers=2, report=lambda line: None) == 4
+    assert run_campaign(RunStore(tmp_path), tasks, workers=2, report=lambda line: None, do_run=run) == 4
     assert sorted(done) == sorted(task.spec.run_id for task in tasks)
 
 
@@ -359,16 +358,15 @@ def test_a_run_that_is_under_way_is_passed_over(tmp_path):
     assert train(spec, store, quiet=True).faults() == []
 
 
-def test_a_run_that_turns_out_to_be_in_other_hands_is_tried_once(tmp_path, monkeypatch):
+def test_a_run_that_turns_out_to_be_in_other_hands_is_tried_once(tmp_path):
     tried = []
 
     def run(spec, *_):
         tried.append(spec.run_id)
         return BUSY
 
-    monkeypatch.setattr("spectra_lib.campaign._in_own_process", run)
     tasks = campaign()[:3]
-    assert run_campaign(RunStore(tmp_path), tasks, report=lambda line: None) == 0
+    assert run_campaign(RunStore(tmp_path), tasks, report=lambda line: None, do_run=run) == 0
     assert sorted(tried) == sorted(task.spec.run_id for task in tasks)
 
 

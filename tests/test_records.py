@@ -2,9 +2,12 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,13 +160,13 @@ def test_loading_a_store_stops_at_a_damaged_record(record, tmp_path):
         load_records(tmp_path)
 
 
-@pytest.mark.parametrize("failing", ["os.fsync", "Path.replace", "tempfile.mkstemp"])
-def test_a_full_disk_leaves_nothing_behind(failing, record, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("owner", "failing"), [(os, "fsync"), (Path, "replace"), (tempfile, "mkstemp")])
+def test_a_full_disk_leaves_nothing_behind(owner, failing, record, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     store = RunStore(tmp_path)
-    monkeypatch.setattr(f"spectra_lib.atomic_file.{failing}", full)
+    monkeypatch.setattr(owner, failing, full)
     with pytest.raises(StoreError, match=r"cannot write the record .*No space left on device; free some space"):
         store.save(record)
     assert not list((tmp_path / "smoke").iterdir())

@@ -24,7 +24,7 @@ stop() {
 trap stop EXIT
 
 start() {  # a daemon that does not go into the background by itself, so that its process is known
-    "$@" &
+    "$@" >>"$work/daemons.log" 2>&1 &
     pids+=($!)
 }
 
@@ -64,7 +64,7 @@ slurm=started
 start slurmctld -D -c
 start slurmd -D -c
 for _ in $(seq 60); do sinfo -h -o %T 2>/dev/null | grep -q idle && break; sleep 1; done
-sinfo -h -o %T | grep -q idle || { echo "test_slurm: the node did not come up" >&2; sinfo >&2; exit 1; }
+sinfo -h -o %T | grep -q idle || { echo "test_slurm: the node did not come up" >&2; cat "$work/daemons.log" >&2; exit 1; }
 
 # Three short runs and one long enough to be caught in the middle.
 cat >"$work/runs.json" <<RUNS
@@ -82,11 +82,12 @@ pids+=("$snakemake")
 
 victim=$("$python" -m spectra_lib campaign plan --store "$store" --runs "$work/runs.json" --ids | grep cnn_bn)
 echo "test_slurm: waiting for $victim to be in mid-run"
-for _ in $(seq 300); do
+for _ in $(seq 900); do
     ls "$store/.work/$victim"/state-*.npz >/dev/null 2>&1 && break
     kill -0 "$snakemake" 2>/dev/null || { echo "test_slurm: Snakemake ended too early" >&2; exit 1; }
     sleep 1
 done
+ls "$store/.work/$victim"/state-*.npz >/dev/null || { echo "test_slurm: $victim wrote no checkpoint in 15 minutes" >&2; exit 1; }
 # Snakemake writes the run into the comment of its job.
 job=$(squeue --noheader --states running --format '%A %k' | awk -v run="$victim" 'index($0, run) {print $1}')
 [ -n "$job" ] || { echo "test_slurm: no running job has $victim in its comment" >&2; squeue --format '%A %T %k' >&2; exit 1; }
