@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
@@ -16,8 +15,12 @@ from spectra_lib import backend
 from spectra_lib.dataset import Dataset, Split
 from spectra_lib.networks import build_model
 from spectra_lib.networks.adaptation import adapt_model
+from spectra_lib.quiet_import import without_notes
 from spectra_lib.runs import usual_rules
 from spectra_lib.training import SpectraBatches, automatic_execution, epoch_order
+
+with without_notes():
+    import keras
 
 Probabilities = Callable[[Split], NDArray[np.float64]]
 """From spectra to class probabilities, shape (n_spectra, n_classes)."""

@@ -22,16 +22,19 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numba
 import numpy as np
-from keras import layers
 from numpy.typing import NDArray
 
 from spectra_lib.dataset import Split
 from spectra_lib.networks.description import multiply_adds_of, sources_of
 from spectra_lib.peaks import Rows
+from spectra_lib.quiet_import import without_notes
 from spectra_lib.spectra import TRUNCATE
+
+with without_notes():
+    import keras
+    from keras import layers
 
 LOCAL_LAYERS = (
     layers.InputLayer,
