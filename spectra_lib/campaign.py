@@ -655,12 +655,12 @@ def unpack_records(archive: Path, store: RunStore) -> tuple[int, int]:
     Raises
     ------
     StoreError
-        If the archive is damaged, holds something else or too much (see `spectra_lib.archive`), or the store cannot
+        If the archive is damaged, holds something else or too much (see `spectra_lib.unpacking`), or the store cannot
         be written; nothing is taken then.
     """
     import tempfile
 
-    from spectra_lib.archive import extract, move_all
+    from spectra_lib.unpacking import extract, move_all
     from spectra_lib.names import NAME
     from spectra_lib.records import read_record
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spectra_lib.archive import Limits, extract, move_all
+from spectra_lib.unpacking import Limits, extract, move_all
 from spectra_lib.errors import SpecificationError, StoreError
 from spectra_lib.names import check_name, path_inside
 
