@@ -6,11 +6,13 @@ BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 LOCKED := -c requirements.lock -b requirements.lock
 READY := .venv/.ready
-STORE ?= results
-ARCHIVE ?= records.tar.gz
+STORE ?= gpu-records
+ARCHIVE ?= gpu-records.tar.gz
+MINUTES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm test-docker test-browser pdf lock clean
+.PHONY: help book test lint bench serve chapter campaign-gpu test-gpu-entry test-slurm test-docker test-torch test-browser \
+    pdf lock clean
 
 help:  ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,9 +47,11 @@ serve: book  ## Build the book and serve it at http://localhost:8000
 chapter: $(READY)  ## Execute one chapter: make chapter NAME=dataset PARAMS='-p label 246'
 	$(BIN)/spectra-lib book chapter $(NAME) $(PARAMS)
 
-campaign-gpu:  ## Train on a GPU with JAX and pack the records: make campaign-gpu STORE=dir ARCHIVE=file
-	KERAS_BACKEND=jax $(PYTHON) -m spectra_lib campaign run --store '$(STORE)' $(CAMPAIGN)
-	$(PYTHON) -m spectra_lib campaign pack '$(ARCHIVE)' --store '$(STORE)'
+campaign-gpu:  ## Train on one GPU with JAX, and pack: make campaign-gpu MINUTES=15 STORE=dir ARCHIVE=file.tar.gz
+	$(PYTHON) -m spectra_lib.gpu_campaign --minutes $(MINUTES) --store '$(STORE)' --archive '$(ARCHIVE)' $(CAMPAIGN)
+
+test-gpu-entry:  ## Try campaign-gpu on the CPU, from a bare Python with the documented wheels only
+	$(PYTHON) workflow/test_gpu_entry.py
 
 test-slurm: $(READY)  ## Try the campaign on a one-machine Slurm (needs root; Debian or Ubuntu)
 	workflow/test_slurm.sh $(BIN)/python
@@ -55,6 +59,11 @@ test-slurm: $(READY)  ## Try the campaign on a one-machine Slurm (needs root; De
 test-docker: $(READY)  ## Build the image without Docker and execute the chapters in it (needs root; Debian)
 	command -v buildah debootstrap >/dev/null || { apt-get update -q && apt-get install -qy buildah debootstrap; }
 	$(BIN)/python workflow/test_docker.py $(CHAPTERS)
+
+test-torch: $(READY)  ## Open kept weights on PyTorch, which is installed for it
+	# by pip and without its hash: a machine may have a smaller build of this version, for processors only
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)"
+	$(BIN)/pytest tests/test_weights.py -k torch
 
 test-browser: book .venv/.browser  ## Read the book in Chromium, on a desktop and on a phone; check links and markup
 	$(BIN)/pytest tests/browser -m browser
@@ -70,7 +79,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
     --custom-compile-command 'make lock' pyproject.toml
 
 lock: $(READY)  ## Resolve all dependencies anew into requirements.lock
-	$(COMPILE) --extra dev --extra gpu --extra browser -o requirements.lock
+	$(COMPILE) --extra dev --extra gpu --extra torch --extra browser -o requirements.lock
 	$(COMPILE:pyproject.toml=) --group installer -o workflow/installer.lock
 	$(COMPILE:pyproject.toml=) --group measured --no-deps -o workflow/measured.lock
 

@@ -15,16 +15,15 @@ import os
 import statistics
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from spectra_lib.errors import BudgetError, SpectraError, StoreError, UnknownNameError
+from spectra_lib.errors import BudgetError, SpectraError, UnknownNameError
 from spectra_lib.harder_datasets import HARDER, TRAINING_SIZES, with_training_size
 from spectra_lib.machine import processor_name
 from spectra_lib.peaknet_variants import GRID, HARDLY_TRAINED, VARIANTS
@@ -33,10 +32,6 @@ from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.single_changes import SINGLE_CHANGES, Variant, variants
 from spectra_lib.specification import DatasetSpec, dataset_spec
-
-if TYPE_CHECKING:
-    from spectra_lib.dataset import Dataset
-    from spectra_lib.records import RunRecord
 
 SEEDS = range(5)
 PUBLISHED = ("cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6")
@@ -391,6 +386,7 @@ def run_campaign(
     execution: str = "auto",
     workers: int = 1,
     quiet: bool = False,
+    keep_weights: bool = True,
     report: Callable[[str], None] = print,
     do_run: DoRun | None = None,
 ) -> int:
@@ -414,6 +410,8 @@ def run_campaign(
         network never fills.
     quiet : bool
         Show no progress bars.
+    keep_weights : bool
+        Keep the weights of each best checkpoint, up to 750 MB a run.
     report : callable
         Gets a line for each run.
     do_run : callable, optional
@@ -444,7 +442,7 @@ def run_campaign(
     def work() -> None:
         while (deadline is None or time.monotonic() < deadline) and (spec := choose()) is not None:
             left = None if deadline is None else deadline - time.monotonic()
-            outcome = (do_run or train_in_own_process)(spec, store.path, execution, left, quiet)
+            outcome = (do_run or train_in_own_process)(spec, store.path, execution, left, quiet, keep_weights)
             report(f"{spec.run_id}: {outcome}")
             if outcome == OUT_OF_TIME:
                 break
@@ -464,17 +462,21 @@ def run_campaign(
 
 FINISHED, OUT_OF_TIME, BUSY = "finished", "out of time, to be resumed", "in the hands of another process"
 """Outcomes of a run that are no failure."""
+DIVERGED = "failed: its loss is not a number any more; the record says so"
 
-DoRun = Callable[[RunSpec, Path, str, float | None, bool], str]
-"""Does a run, given its store, its execution, the seconds left and whether to be quiet; gives the outcome."""
+DoRun = Callable[[RunSpec, Path, str, float | None, bool, bool], str]
+"""Does a run, given its store, its execution, the seconds left, whether to be quiet and whether to keep the weights;
+gives the outcome."""
 
 
-def train_in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool) -> str:
+def train_in_own_process(
+    spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool, keep_weights: bool
+) -> str:
     """Train in a fresh process: memory is given back, and nothing of one run can reach another."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     plugins = [plugin.file for plugin in loaded_plugins()]
-    arguments = (spec.model_dump_json(), store, execution, seconds, quiet, sender, plugins)
+    arguments = (spec.model_dump_json(), store, execution, seconds, quiet, keep_weights, sender, plugins)
     process = context.Process(target=_train_one, args=arguments)
     process.start()
     sender.close()
@@ -494,6 +496,7 @@ def _train_one(
     execution: str,
     seconds: float | None,
     quiet: bool,
+    keep_weights: bool,
     sender: Any,
     plugins: Sequence[Path] = (),
 ) -> None:
@@ -504,7 +507,8 @@ def _train_one(
 
     try:
         load_plugins(plugins)
-        train(RunSpec.model_validate_json(spec_json), store, execution=execution, deadline=deadline, quiet=quiet)
+        spec = RunSpec.model_validate_json(spec_json)
+        record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet, keep_weights=keep_weights)
     except BudgetError:
         sender.send(OUT_OF_TIME)
     except BusyError:
@@ -512,7 +516,7 @@ def _train_one(
     except SpectraError as error:
         sender.send(f"failed: {error}")
     else:
-        sender.send(FINISHED)
+        sender.send(DIVERGED if record.ended == "not_finite" else FINISHED)
 
 
 def end_with_parent() -> None:
@@ -615,102 +619,3 @@ def lacking_networks(rows: Iterable[Planned]) -> dict[str, int]:
             name = f"{row.task.spec.model} {options_text(row.task.spec)}".rstrip()
             lacking[name] = lacking.get(name, 0) + 1
     return lacking
-
-
-def pack_records(store: RunStore, target: Path) -> int:
-    """Put all records of a store into one .tar.gz, to carry them to another machine.
-
-    Returns
-    -------
-    int
-        Number of records.
-    """
-    import tarfile
-
-    files = sorted(store.path.glob("[!.]*/*.json"))
-    with tarfile.open(target, "w:gz") as archive:
-        for file in files:
-            archive.add(file, arcname=str(file.relative_to(store.path)))
-    return len(files)
-
-
-def unpack_records(archive: Path, store: RunStore) -> tuple[int, int]:
-    """Take the records of an archive into a store: all that are sound, and none is replaced.
-
-    Every record is checked first, against its dataset too; one that is not sound, or whose run is being done here, is
-    named in a warning and not taken.
-
-    Parameters
-    ----------
-    archive : Path
-        A .tar.gz as `pack_records` makes it.
-    store : RunStore
-        Where the records go.
-
-    Returns
-    -------
-    (int, int)
-        Records added, and records passed over because the store has them.
-
-    Raises
-    ------
-    StoreError
-        If the archive is damaged, holds something else or too much (see `spectra_lib.unpacking`), or the store cannot
-        be written; nothing is taken then.
-    """
-    import tempfile
-
-    from spectra_lib.unpacking import extract, move_all
-    from spectra_lib.names import NAME
-    from spectra_lib.records import read_record
-
-    datasets: dict[str, Dataset] = {}
-    moves: list[tuple[Path, Path]] = []
-    skipped = 0
-    try:
-        store.path.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=".unpack-", dir=store.path)
-    except OSError as error:
-        raise StoreError(f"cannot write to the store {store.path}: {error.strerror or error}") from error
-    with folder as name:
-        for path in extract(archive, Path(name), rf"{NAME}/[A-Za-z0-9_.-]+\.json"):
-            record = read_record(path)
-            target = store.record_path(record.spec)
-            faults = _faults_from_elsewhere(record, datasets)
-            if path.relative_to(name) != target.relative_to(store.path):
-                faults.append(f"the file should be called {target.relative_to(store.path)}")
-            elif store.is_busy(record.spec):
-                faults.append("its run is being done here")
-            if faults:
-                warnings.warn(f"{path.name} is not taken: {'; '.join(faults)}", stacklevel=2)
-            elif target.exists():
-                skipped += 1
-            else:
-                moves.append((path, target))
-        move_all(moves)
-    return len(moves), skipped
-
-
-LARGEST_CHECKED = 10_000_000
-"""Points of a spectrum, and peaks of all spectra, up to which a dataset is made to check records from elsewhere."""
-
-
-def _faults_from_elsewhere(record: RunRecord, datasets: dict[str, Dataset]) -> list[str]:
-    # What a record says of its dataset could fill the memory.
-    from spectra_lib.dataset import make_dataset
-
-    spec = record.spec.dataset_spec
-    patterns = (spec.test.points, *(change.points or () for change in spec.test.changes.values()))
-    of_a_class = spec.n_train + spec.n_validation + max(map(len, patterns))
-    drawn = int(100 * (1 + spec.gamma_shape) * spec.gamma_scale)  # peaks of one class before they are cut
-    size = max(spec.n_points, drawn, spec.n_classes * of_a_class * spec.max_peaks)
-    if size > LARGEST_CHECKED:
-        return [f"its dataset has {size} points or peaks; at most {LARGEST_CHECKED} are checked"]
-    if faults := record.faults():
-        return faults
-    try:
-        if spec.digest not in datasets:
-            datasets[spec.digest] = make_dataset(spec)
-    except (ValueError, OverflowError) as error:
-        return [f"its dataset cannot be made ({error})"]
-    return record.faults(datasets[spec.digest])

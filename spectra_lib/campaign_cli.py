@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from spectra_lib.archive import pack_records, unpack_records
 from spectra_lib.campaign import (
+    DIVERGED,
     Planned,
     State,
     Task,
@@ -16,13 +18,11 @@ from spectra_lib.campaign import (
     figure_progress,
     lacking_networks,
     options_text,
-    pack_records,
     parse_filter,
     plan,
     run_campaign,
     runs_behind,
     task_by_id,
-    unpack_records,
 )
 from spectra_lib.plugins import load_plugins
 from spectra_lib.records import RunStore
@@ -40,7 +40,11 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file that registers networks; it is executed. May be repeated."),
 ]
-Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, windows, eager.")]
+Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, sparse, eager.")]
+
+Weights = Annotated[
+    bool, typer.Option(help="Keep the best weights in the folder .weights of the store, up to 750 MB a run.")
+]
 
 
 @app.command("plan")
@@ -101,6 +105,7 @@ def run_command(
     budget_minutes: Annotated[float | None, typer.Option(min=0, help="Stop cleanly after this time.")] = None,
     execution: Execution = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time; a GPU has room for several.")] = 1,
+    weights: Weights = True,
     quiet: bool = False,
     plugin: Plugins = None,
 ) -> None:
@@ -124,6 +129,7 @@ def run_command(
         execution=execution,
         workers=workers,
         quiet=quiet,
+        keep_weights=weights,
         report=typer.echo,
     )
     if failed:
@@ -136,6 +142,7 @@ def train_command(
     store: Store = Path("results"),
     runs: Runs = None,
     execution: Execution = "auto",
+    weights: Weights = True,
     quiet: bool = False,
     plugin: Plugins = None,
 ) -> None:
@@ -148,30 +155,41 @@ def train_command(
     from spectra_lib.training import train
 
     load_plugins(plugin or ())
-    train(task_by_id(run_id, campaign(runs)).spec, store, execution=execution, quiet=quiet)
+    spec = task_by_id(run_id, campaign(runs)).spec
+    record = train(spec, store, execution=execution, quiet=quiet, keep_weights=weights)
+    if record.ended == "not_finite":  # no exit code: Snakemake would delete the record of a job that failed
+        typer.echo(f"{run_id}: {DIVERGED}", err=True)
 
 
 @app.command("pack")
-def pack_command(target: Path, store: Store = Path("results")) -> None:
+def pack_command(
+    target: Path,
+    store: Store = Path("results"),
+    weights: Annotated[bool, typer.Option("--weights", help="Put the kept weights of these runs in, too.")] = False,
+) -> None:
     """Put all records into one .tar.gz.
 
-    Example:
+    Examples:
 
         spectra-lib campaign pack records.tar.gz --store results
+
+        spectra-lib campaign pack release.tar.gz --weights
     """
-    typer.echo(f"{pack_records(RunStore(store), target)} records in {target}")
+    n_records, n_weights = pack_records(RunStore(store), target, weights=weights)
+    typer.echo(f"{n_records} records{f' and the weights of {n_weights} runs' if weights else ''} in {target}")
 
 
 @app.command("unpack")
 def unpack_command(archive: Path, store: Store = Path("results")) -> None:
-    """Check the records of an archive and take them into the store; none is replaced.
+    """Check the records of an archive, and weights if it has any, and take them into the store; none is replaced.
 
     Example:
 
         spectra-lib campaign unpack records.tar.gz
     """
-    added, skipped = unpack_records(archive, RunStore(store))
-    typer.echo(f"{added} records added, {skipped} were there already")
+    added, skipped, n_weights = unpack_records(archive, RunStore(store))
+    weights = f"; weights of {n_weights} runs added" if n_weights else ""
+    typer.echo(f"{added} records added, {skipped} were there already{weights}")
 
 
 def _chosen(runs: Path | None, only: str | None) -> list[Task]:
@@ -180,6 +198,7 @@ def _chosen(runs: Path | None, only: str | None) -> list[Task]:
 
 def _summary(rows: list[Planned]) -> str:
     counts = Counter(row.state for row in rows)
-    left = sum(row.estimate.seconds for row in rows if row.state != State.DONE) / 3600
+    costs = [(row.estimate, row.epochs_done) for row in rows if row.state != State.DONE]
+    left = sum(max(cost.epochs - done, 0) * cost.seconds_per_epoch for cost, done in costs) / 3600
     states = ", ".join(f"{counts[state]} {state}" for state in State)
     return f"{len(rows)} runs: {states}; about {left:.1f} hours left on this machine"

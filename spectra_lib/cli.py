@@ -1,7 +1,7 @@
 """The command line: ``spectra-lib datasets|models|train|records|baselines|ceiling|headroom|claims|campaign|book``.
 
-Exit codes: 0 done; 1 `records check` or a campaign found faults; 2 something the caller can mend, told
-in one message; 3 the time budget ended first and the same command goes on later. What a command
+Exit codes: 0 done; 1 a loss that is not a number, or faults in records or a campaign; 2 something the caller can mend,
+told in one message; 3 the time budget ended first and the same command goes on later. What a command
 needs is imported when it runs, so that listing datasets does not start a deep-learning backend.
 """
 
@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ from spectra_lib import __version__
 from spectra_lib.claims_cli import claims_command
 from spectra_lib.errors import BudgetError, SpectraError
 from spectra_lib.plugins import load_plugins, plugin_of
+from spectra_lib.printing import print_table
 from spectra_lib.specification import dataset_spec, find_dataset, list_datasets
 
 
@@ -82,7 +82,6 @@ app = typer.Typer(
 )
 datasets = typer.Typer(no_args_is_help=True, help="List, show and export datasets.")
 models = typer.Typer(no_args_is_help=True, help="List and describe networks.")
-records = typer.Typer(no_args_is_help=True, help="List and check the records of training runs.")
 app.add_typer(datasets, name="datasets")
 app.add_typer(models, name="models")
 
@@ -131,7 +130,7 @@ def list_datasets_command() -> None:
         n_test = sum(len(spec.test.for_class(label)[2]) for label in range(spec.n_classes))
         counts = spec.n_classes * spec.n_train, spec.n_classes * spec.n_validation, n_test
         rows.append((name, spec.n_classes, spec.n_points, *counts))
-    _print_table(("name", "classes", "points", "training", "validation", "test"), rows)
+    print_table(("name", "classes", "points", "training", "validation", "test"), rows)
 
 
 @datasets.command("show")
@@ -157,7 +156,7 @@ def show_dataset_command(
     for name, value in spec.model_dump(mode="json").items():
         parts = {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
         rows += [(key, _brief(part)) for key, part in parts.items()]
-    _print_table(("parameter", "value"), [*rows, ("digest", spec.digest)])
+    print_table(("parameter", "value"), [*rows, ("digest", spec.digest)])
 
 
 @datasets.command("export")
@@ -195,7 +194,7 @@ def list_models_command(plugin: Plugins = None) -> None:
     load_plugins(plugin or ())
     entries = [network(name) for name in list_models()]
     rows = [(e.name, e.reference, e.variant_of or "", e.hidden_activation or "", e.doi) for e in entries]
-    _print_table(("name", "reference", "variant of", "hidden layers", "doi"), rows)
+    print_table(("name", "reference", "variant of", "hidden layers", "doi"), rows)
 
 
 @models.command("show")
@@ -226,7 +225,7 @@ def show_model_command(
     if origin is not None:
         rows += [("plugin", str(origin.file)), ("source SHA-256", origin.sha256)]
     options = ((f"option {name}", _brief(value)) for name, value in network(model).defaults.items())
-    _print_table(("property", "value"), [*rows, *options])
+    print_table(("property", "value"), [*rows, *options])
 
 
 @app.command("train")
@@ -247,11 +246,13 @@ def train_command(
         float | None, typer.Option(min=0, help="Stop after this time; the same command goes on later (exit code 3).")
     ] = None,
     plugin: Plugins = None,
+    weights: Annotated[bool, typer.Option(help="Keep the best weights, in the folder .weights of the store.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Train a network and write the record of the run; a run that the store has is not done again.
 
-    A run that was interrupted, even killed, goes on after its last finished epoch.
+    A run that was interrupted, even killed, goes on after its last finished epoch. One whose loss is not a number any
+    more ends there, with a record and exit code 1.
 
     Examples:
 
@@ -265,6 +266,7 @@ def train_command(
     """
     deadline = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
     from spectra_lib.records import RunStore
+    from spectra_lib.run_judgement import failure_text
     from spectra_lib.runs import RunSpec
     from spectra_lib.training import train
 
@@ -282,7 +284,7 @@ def train_command(
         "learning_rate": learning_rate,
     }
     spec = RunSpec.read(fields, "run")
-    record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet)
+    record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet, keep_weights=weights)
     if not quiet:
         test = record.test
         typer.echo(
@@ -290,102 +292,11 @@ def train_command(
             f"{test.errors} of {test.n} test spectra wrong ({100 * test.accuracy:.1f} % right)\n"
             f"record: {RunStore(store).record_path(spec)}"
         )
-
-
-app.add_typer(records, name="records")
-
-
-@records.command("list")
-def list_records_command(
-    store: Store = Path("results"),
-    csv: Annotated[bool, typer.Option("--csv", help="Print every column as CSV.")] = False,
-) -> None:
-    """List the runs that a store has.
-
-    Examples:
-
-        spectra-lib records list
-
-        spectra-lib records list --csv > runs.csv
-    """
-    from spectra_lib.records import load_records
-
-    table = load_records(store).table()
-    if csv:
-        typer.echo(table.to_csv(index=False), nl=False)
-        return
-    columns = ["run_id", "epochs", "kept_epoch", "test_errors", "test_n", "test_accuracy", "device"]
-    rows = [
-        (run, epochs, kept, f"{errors} of {n}", f"{100 * accuracy:.1f}", device)
-        for run, epochs, kept, errors, n, accuracy, device in table[columns].itertuples(index=False)
-    ]
-    _print_table(("run", "epochs", "kept (from 0)", "test errors", "right in %", "device"), rows)
-    typer.echo(f"{len(rows)} records in {store}")
-
-
-@records.command("check")
-def check_records_command(store: Store = Path("results")) -> None:
-    """Check that every record is whole and consistent: with its protocol, its data and its file name.
-
-    The results of baselines in the store, and runs done in several ways, are checked too. Exits with code 1
-    if anything is wrong.
-
-    Example:
-
-        spectra-lib records check --store results
-    """
-    from spectra_lib.baselines.store import find_result_faults
-    from spectra_lib.records import RunStore, find_faults, way_stores
-
-    if not store.is_dir():
-        raise SpectraError(f"there is no folder {store}; name the folder of the records with --store")
-    n_records = n_faulty = 0
-    runs = chain.from_iterable(find_faults(one) for one in (RunStore(store), *way_stores(store)))
-    for path, faults in chain(runs, find_result_faults(store)):
-        n_records += 1
-        n_faulty += bool(faults)
-        for fault in faults:
-            typer.echo(f"{path}: {fault}")
-    typer.echo(f"{n_records} records checked, {n_faulty} with faults")
-    if n_faulty:
+    diverged = record.ended == "not_finite"
+    if (failed := failure_text(record)) and (diverged or not quiet):
+        typer.echo(f"{spec.run_id} failed to converge: {failed}", err=True)
+    if diverged:
         raise typer.Exit(1)
-
-
-@records.command("ways")
-def train_ways_command(
-    model: Annotated[str, typer.Option(help="The network.")] = "cnn2",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each run.")] = 6,
-    backends: Annotated[
-        list[str] | None, typer.Option("--backend", help="Another backend; jax if none is named.")
-    ] = None,
-    store: Store = Path("results"),
-) -> None:
-    """Do one small run twice, with another seed, and on other backends, for the chapter on methods.
-
-    Keeps the records in the store, in folders of their own; runs that are there are only shown. Takes a minute or two.
-
-    Example:
-
-        spectra-lib records ways --store results
-    """
-    from spectra_lib.backend import backend_name
-    from spectra_lib.reproducibility import load_ways, loss_differences, other_backends, save_ways, ways_to_train
-    from spectra_lib.runs import RunSpec
-
-    wanted = backends or ["jax"]
-    if missing := sorted(set(wanted) - set(other_backends())):
-        raise SpectraError(
-            f"backend {', '.join(missing)}: not installed, unknown, or the one in use; other backends here: "
-            f"{', '.join(other_backends()) or 'none'}"
-        )
-    spec = RunSpec(dataset="smoke", model=model, max_epochs=epochs)
-    ways = load_ways(store, spec, wanted, backend_name())
-    if not ways:
-        ways = ways_to_train(spec, wanted)
-        save_ways(store, ways)
-    first = next(iter(ways.values()))
-    rows = [(way, run.weights_sha256[:12], f"{max(loss_differences(first, run)):.1e}") for way, run in ways.items()]
-    _print_table(("run", "weights", "largest difference in loss"), rows)
 
 
 @app.command("ceiling")
@@ -420,7 +331,7 @@ def ceiling_command(
     for name, c in found.items():
         figures = f"{c.expected_errors:.2f}", f"{100 * c.accuracy:.2f}", f"{100 * c.standard_error:.2f}"
         rows.append((name, c.n_spectra, *figures, c.shared))
-    _print_table(("split", "spectra", "errors expected", "accuracy in %", "+- in %", "fit several classes"), rows)
+    print_table(("split", "spectra", "errors expected", "accuracy in %", "+- in %", "fit several classes"), rows)
     if observer.is_bound:
         typer.echo(
             f"Spectra of {data.spec.name!r} have noise, a background or other peak shapes, and the ideal observer is "
@@ -429,6 +340,7 @@ def ceiling_command(
 
 
 app.command("claims")(claims_command)
+_add_later("records", "spectra_lib.records_cli", "List, check, verify and judge the records of training runs.")
 _add_later("headroom", "spectra_lib.headroom_cli", "Ceilings of harder datasets, and errors against training data.")
 _add_later("baselines", "spectra_lib.baselines_cli", "List and measure the classical baselines.")
 _add_later("campaign", "spectra_lib.campaign_cli", "Plan, run and follow all training runs that the book rests on.")
@@ -453,13 +365,3 @@ def _brief(value: Any) -> str:
     """Write a value on one line, long ones cut."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 90 else f"{text[:90]}... ({len(value)} entries)"
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print aligned columns, numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    right = [bool(rows) and isinstance(rows[0][column], int | float) for column in range(len(header))]
-    for row in cells:
-        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
-        typer.echo("  ".join(padded).rstrip())

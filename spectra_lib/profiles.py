@@ -126,7 +126,7 @@ class Profile:
         if self.trains:
             from spectra_lib.training import train
 
-            return RunRecords(tuple(train(run, project / self.store, quiet=True) for run in runs))
+            return RunRecords(tuple(train(run, project / self.store, quiet=True, keep_weights=False) for run in runs))
         found = {record.digest: record for record in load_records(project / self.store)}
         return RunRecords(tuple(found[run.digest] for run in runs if run.digest in found))
 

@@ -22,6 +22,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from spectra_lib.atomic_file import write_whole
 from spectra_lib.errors import StoreError, explain
+from spectra_lib.fresh import FreshPredictions
 from spectra_lib.names import path_inside
 from spectra_lib.protocol import Progress, protocol
 from spectra_lib.run_lock import hold, is_held
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from spectra_lib.dataset import Dataset
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
+"""Version of the records that are written. Version 1, which is read too, lacks fresh spectra."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -44,7 +46,7 @@ class Predictions(Value):
     Attributes
     ----------
     labels : tuple of int
-        Class of highest probability.
+        Class of highest probability; -1, no answer, where the network's output is not a number.
     probabilities : tuple of float
         Its probability, to 4 decimals.
     """
@@ -55,9 +57,38 @@ class Predictions(Value):
     @classmethod
     def from_probabilities(cls, probabilities: NDArray[np.floating]) -> Predictions:
         """Read off the most probable class of each row; shape (n_spectra, n_classes)."""
-        best = probabilities.argmax(axis=1)
-        highest = np.clip(np.nan_to_num(probabilities[np.arange(len(best)), best]), 0.0, 1.0)
-        return cls(labels=tuple(best.tolist()), probabilities=tuple(highest.round(4).tolist()))
+        return cls.of(*best_classes(probabilities))
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer], confidences: NDArray[np.floating]) -> Predictions:
+        """Keep predicted classes and their probabilities, which are rounded; both of shape (n_spectra,)."""
+        return cls(labels=tuple(labels.tolist()), probabilities=tuple(confidences.round(4).tolist()))
+
+
+def best_classes(probabilities: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read off the most probable class of each row, -1 where a probability is not a number.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (n_spectra, n_classes)
+        Outputs of a network.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_spectra,)
+        Classes.
+    ndarray of float64, shape (n_spectra,)
+        Their probabilities, 0 for -1.
+
+    Examples
+    --------
+    >>> best_classes(np.array([[0.25, 0.75], [np.nan, 0.5]]))
+    (array([ 1, -1]), array([0.75, 0.  ]))
+    """
+    labels = probabilities.argmax(axis=1)
+    confidences = np.clip(probabilities[np.arange(len(labels)), labels].astype(np.float64), 0.0, 1.0)
+    unknown = np.isnan(probabilities).any(axis=1)
+    return np.where(unknown, -1, labels), np.where(unknown, 0.0, confidences)
 
 
 class Metrics(Value):
@@ -104,7 +135,9 @@ class History(Value):
 class Session(Value):
     """One stretch of work on a run; a run that was interrupted has several.
 
-    `commit` ends in "+changes" where the library's source differed from the commit.
+    `commit` ends in "+changes" where the library's source differed from the commit. `threads` is the number of threads
+    that one operation may use, `instruction_set` the widest vector instructions of the processor; sums are rounded
+    differently with others. Both are None where they are not known, as in records of schema 1.
     """
 
     started: str
@@ -115,6 +148,13 @@ class Session(Value):
     execution: str
     versions: dict[str, str]
     commit: str
+    threads: int | None = None
+    instruction_set: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_the_unknown(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A record of schema 1 is written as it was read.
+        return {key: value for key, value in write(self).items() if value is not None}
 
 
 class NetworkNote(Value):
@@ -144,21 +184,21 @@ class RunRecord(Value):
     Attributes
     ----------
     schema_version : int
-        Version of this layout.
+        Version of this layout; 1 has neither `fresh` nor a session's `threads` and `instruction_set`.
     spec : RunSpec
         What was trained.
     digest : str
         Identity of `spec`.
     data_digests : dict
-        SHA-256 of labels and peaks of each split.
+        SHA-256 of labels and peaks of each split, "fresh" among them where there is `fresh`.
     sessions : tuple of Session
         Where and with what the work was done.
     history : History
         Figures of each epoch.
     kept_epoch : int
         Epoch (from 0) whose weights were kept.
-    ended : {"early_stopping", "max_epochs"}
-        Why training ended.
+    ended : {"early_stopping", "max_epochs", "not_finite"}
+        Why training ended; "not_finite": the training loss of an epoch was not a number.
     train, validation, test : Metrics
         The kept weights, evaluated anew with dropout off.
     reevaluation_gap : float or None
@@ -166,6 +206,8 @@ class RunRecord(Value):
         the kept epoch.
     validation_predictions, test_predictions : Predictions
         Answers for each spectrum.
+    fresh : FreshPredictions or None
+        Predictions on fresh spectra of the training distribution; None in records of schema 1.
     probes : dict of str to Predictions
         Answers on the named probes (`spectra_lib.probes`).
     weights_sha256 : str
@@ -178,20 +220,21 @@ class RunRecord(Value):
         Of a network from outside the package, where it came from; not written for the package's own.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     spec: RunSpec
     digest: str
     data_digests: dict[str, str]
     sessions: tuple[Session, ...]
     history: History
     kept_epoch: int
-    ended: Literal["early_stopping", "max_epochs"]
+    ended: Literal["early_stopping", "max_epochs", "not_finite"]
     train: Metrics
     validation: Metrics
     test: Metrics
     reevaluation_gap: float | None
     validation_predictions: Predictions
     test_predictions: Predictions
+    fresh: FreshPredictions | None = None
     probes: dict[str, Predictions]
     weights_sha256: str
     wall_seconds: float
@@ -200,7 +243,7 @@ class RunRecord(Value):
 
     @model_serializer(mode="wrap")
     def _without_empty_note(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in write(self).items() if key != "network" or value is not None}
+        return {k: value for k, value in write(self).items() if k not in ("network", "fresh") or value is not None}
 
     def result(self) -> dict[str, Any]:
         """Everything that must be equal when the same run is done again on the same machine."""
@@ -229,12 +272,14 @@ class RunRecord(Value):
         progress = self.replay()
         if progress.kept_epoch != self.kept_epoch:
             found.append(f"kept epoch {self.kept_epoch}, but the protocol demands {progress.kept_epoch}")
-        ended = "early_stopping" if progress.stopped else "max_epochs"
         if progress.epoch != epochs or (not progress.stopped and epochs != self.spec.max_epochs):
             found.append(f"{epochs} epochs, but by the protocol training ended or goes on at {progress.epoch}")
-        elif ended != self.ended:
-            found.append(f"ended by {self.ended}, but the protocol says {ended}")
-        if self.reevaluation_gap is None or self.reevaluation_gap > 1e-3:
+        elif progress.ended != self.ended:
+            found.append(f"ended by {self.ended}, but the protocol says {progress.ended}")
+        # Where no epoch has a finite loss, there is no figure to come back to.
+        kept_loss = self.history.val_loss[self.kept_epoch : self.kept_epoch + 1]
+        never_finite = kept_loss == (None,) and self.validation.loss is None
+        if (self.reevaluation_gap is None and not never_finite) or (self.reevaluation_gap or 0.0) > 1e-3:
             found.append(f"re-evaluation differs from the logged figures by {self.reevaluation_gap}")
         for name, metrics, predictions in (
             ("validation", self.validation, self.validation_predictions),
@@ -246,27 +291,42 @@ class RunRecord(Value):
                 wrong = int(np.count_nonzero(np.array(predictions.labels) != dataset.split(name).labels))
                 if wrong != metrics.errors:
                     found.append(f"{name}: errors by the predictions: {wrong}, by the metrics: {metrics.errors}")
-        if dataset is not None and self.data_digests != data_digests(dataset):
+        if self.schema_version > 1 and self.fresh is None:
+            found.append("a record of schema 2 needs predictions on fresh spectra")
+        if self.fresh is not None:
+            found += self.fresh.faults(self.spec.dataset_spec.n_classes)
+        if dataset is not None and self.data_digests != data_digests(dataset, fresh=self.fresh is not None):
             found.append("the data are not those that the specification gives now")
         return found
 
     def replay(self) -> Progress:
         """Follow the protocol through the logged history, as far as it goes."""
         rules, progress = protocol(self.spec.protocol), Progress(learning_rate=self.spec.learning_rate)
-        for val_loss, val_accuracy in zip(self.history.val_loss, self.history.val_accuracy, strict=True):
+        history = self.history
+        for loss, val_loss, accuracy in zip(history.loss, history.val_loss, history.val_accuracy, strict=True):
             if progress.stopped:
                 break
-            progress = progress.after_epoch(rules, float("nan") if val_loss is None else val_loss, val_accuracy)
+            # Runs of schema 1 went on whatever their loss.
+            own = 0.0 if self.schema_version == 1 else _or_nan(loss)
+            progress = progress.after_epoch(rules, _or_nan(val_loss), accuracy, own)
         return progress
 
 
-def data_digests(dataset: Dataset) -> dict[str, str]:
-    """SHA-256 of labels and peaks of each split."""
-    return {name: dataset.split(name).digest for name in ("train", "validation", "test")}
+def _or_nan(loss: float | None) -> float:
+    return float("nan") if loss is None else loss
+
+
+def data_digests(dataset: Dataset, *, fresh: bool = False) -> dict[str, str]:
+    """SHA-256 of labels and peaks of each split, if asked for that of the fresh spectra too."""
+    return {name: dataset.split(name).digest for name in ("train", "validation", "test", *(["fresh"] if fresh else []))}
 
 
 class BusyError(StoreError):
     """Another process is working on the run."""
+
+
+class NewerRecordError(StoreError):
+    """A record that a newer version of the library wrote."""
 
 
 class RunStore:
@@ -290,7 +350,13 @@ class RunStore:
         return path_inside(self.path, ".work", spec.run_id)
 
     def load(self, spec: RunSpec) -> RunRecord | None:
-        """Read a run's record if the store has it; a damaged one is set aside with a warning."""
+        """Read a run's record if the store has it; a damaged one is set aside with a warning.
+
+        Raises
+        ------
+        NewerRecordError
+            If a newer version of the library wrote it; the file is left alone.
+        """
         path = self.record_path(spec)
         if not path.exists():
             return None
@@ -298,6 +364,8 @@ class RunStore:
             record = read_record(path)
             if record.spec.digest != spec.digest:
                 raise StoreError(f"{path}: holds another run ({record.spec.run_id})")
+        except NewerRecordError:
+            raise  # it is whole, and stays where it is
         except StoreError as error:
             aside = self.path / ".work" / "set_aside" / f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
             aside.parent.mkdir(parents=True, exist_ok=True)
@@ -318,7 +386,7 @@ class RunStore:
         if path.exists():
             raise StoreError(f"{path} exists; delete it first if the run is to be done again")
         try:
-            write_whole(path, record.model_dump_json(exclude_defaults=False) + "\n")
+            write_whole(path, record_text(record))
         except OSError as error:
             raise StoreError(
                 f"cannot write the record {path}: {error.strerror or error}; free some space or choose another "
@@ -360,21 +428,32 @@ class RunStore:
         return is_held(self._lock_path(spec))
 
 
+def record_text(record: RunRecord) -> str:
+    """Write a record as its file has it."""
+    return record.model_dump_json(exclude_defaults=False) + "\n"
+
+
 def read_record(path: Path) -> RunRecord:
     """Read one record file.
 
     Raises
     ------
     StoreError
-        If it is cut short, of another schema, or has missing or wrong fields.
+        If it is cut short, of another schema, or has missing or wrong fields; `NewerRecordError` if it is of a newer
+        schema.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: not a complete record ({error})") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
-        raise StoreError(f"{path}: expected a record of schema version {SCHEMA_VERSION}, received {version!r}")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise NewerRecordError(
+            f"{path}: a record of schema version {version}, written by a newer version of the library; this one reads "
+            f"versions 1 to {SCHEMA_VERSION}. Update the library, or choose another store"
+        )
+    if not isinstance(version, int) or version < 1:
+        raise StoreError(f"{path}: expected a record of schema version 1 to {SCHEMA_VERSION}, received {version!r}")
     try:
         return RunRecord.model_validate(data, context=TRUSTED)
     except ValidationError as error:
@@ -460,10 +539,13 @@ class RunRecords(Sequence[RunRecord]):
         -------
         DataFrame
             Columns: those of the specification, epochs, kept_epoch, errors, number and accuracy of
-            each split, running_train_accuracy (with dropout on, at the kept epoch), seconds,
-            peak_memory_bytes, device, backend, execution.
+            each split and of the fresh spectra (NaN in records that lack them), fresh_loss, val_loss,
+            running_train_accuracy (with dropout on, at the kept epoch), failure (how the run failed to converge,
+            empty if it did not), seconds, peak_memory_bytes, device, backend, execution.
         """
         import pandas as pd
+
+        from spectra_lib.run_judgement import failure_text
 
         rows = []
         for record in self.records:
@@ -484,9 +566,14 @@ class RunRecords(Sequence[RunRecord]):
             for name in ("train", "validation", "test"):
                 metrics: Metrics = getattr(record, name)
                 row |= {f"{name}_errors": metrics.errors, f"{name}_n": metrics.n, f"{name}_accuracy": metrics.accuracy}
+            fresh = record.fresh
+            for what in ("errors", "n", "accuracy", "loss"):
+                value = None if fresh is None else getattr(fresh, what)
+                row[f"fresh_{what}"] = np.nan if value is None else value
             row |= {
                 "val_loss": record.validation.loss,
                 "running_train_accuracy": record.history.accuracy[record.kept_epoch],
+                "failure": failure_text(record),
                 "seconds": record.wall_seconds,
                 "peak_memory_bytes": record.peak_memory_bytes,
                 "device": record.sessions[-1].device,
@@ -502,7 +589,17 @@ _TABLE_COLUMNS = [
     *("run_id", "dataset", "model", "hidden_activation", "options", "protocol", "precision", "seed"),
     *("max_epochs", "epochs", "kept_epoch"),
     *(f"{split}_{what}" for split in ("train", "validation", "test") for what in ("errors", "n", "accuracy")),
-    *("val_loss", "running_train_accuracy", "seconds", "peak_memory_bytes", "device", "backend", "execution"),
+    *("fresh_errors", "fresh_n", "fresh_accuracy", "fresh_loss"),
+    *(
+        "val_loss",
+        "running_train_accuracy",
+        "failure",
+        "seconds",
+        "peak_memory_bytes",
+        "device",
+        "backend",
+        "execution",
+    ),
 ]
 
 

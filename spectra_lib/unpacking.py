@@ -37,7 +37,7 @@ class Limits:
     all_bytes: int = 1 << 30
 
 
-def extract(archive: Path, folder: Path, names: str, limits: Limits = Limits()) -> list[Path]:
+def extract(archive: Path, folder: Path, names: str, limits: Limits = Limits(), *, passed_over: str = "") -> list[Path]:
     r"""Unpack the files of a .tar.gz into an empty folder.
 
     Parameters
@@ -50,6 +50,8 @@ def extract(archive: Path, folder: Path, names: str, limits: Limits = Limits()) 
         Regular expression for the whole name of a file, with ``/`` between its parts.
     limits : Limits
         What it may grow to.
+    passed_over : str
+        Regular expression for the whole name of files that may be there, and are not unpacked.
 
     Returns
     -------
@@ -84,8 +86,10 @@ def extract(archive: Path, folder: Path, names: str, limits: Limits = Limits()) 
                     raise StoreError(f"more than {limits.files} entries; expected at most so many")
                 if member.isdir():
                     continue  # folders are made for the files that lie in them
-                _check_member(member, names, seen, limits)
+                _check_member(member, f"{names}|{passed_over}" if passed_over else names, seen, limits)
                 seen.add(member.name.casefold())
+                if re.fullmatch(names, member.name) is None:
+                    continue
                 source = packed.extractfile(member)
                 path = path_inside(folder, *member.name.split("/"))
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,7 @@ import threading
 import pytest
 from typer.testing import CliRunner
 
+from spectra_lib.archive import pack_records, unpack_records
 from spectra_lib.campaign import (
     BUSY,
     CHANGED_MULTIPLY_ADDS,
@@ -24,13 +26,11 @@ from spectra_lib.campaign import (
     campaign,
     figure_progress,
     lacking_networks,
-    pack_records,
     parse_filter,
     plan,
     run_campaign,
     runs_behind,
     task_by_id,
-    unpack_records,
     variant_run,
 )
 from spectra_lib.cli import app
@@ -157,6 +157,22 @@ def test_what_a_figure_lacks_is_named(tmp_path):
     assert shown.exit_code == 0 and "lacks vgg 3, cnn2 3" in shown.output
 
 
+def test_hours_left_do_not_count_epochs_that_are_done(tmp_path):
+    def hours_left():
+        shown = CliRunner().invoke(app, ["campaign", "status", "--store", str(tmp_path)])
+        return float(re.search(r"about ([\d.]+) hours left on this machine", shown.output)[1])
+
+    rows = plan(RunStore(tmp_path), campaign())
+    before = hours_left()
+    assert before == pytest.approx(sum(row.estimate.seconds for row in rows) / 3600, abs=0.05)
+    longest = max(rows, key=lambda row: row.estimate.seconds)
+    state = RunStore(tmp_path).work_path(longest.task.spec) / f"state-{longest.estimate.epochs // 2:04.0f}.npz"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    assert before - hours_left() == pytest.approx(longest.estimate.seconds / 2 / 3600, abs=0.11)
+    assert longest.estimate.seconds > 3600
+
+
 def test_an_unknown_run_is_named():
     with pytest.raises(UnknownNameError, match="nonesuch"):
         task_by_id("nonesuch", campaign())
@@ -243,10 +259,10 @@ def test_no_time_starts_nothing(tmp_path):
 def test_records_travel_in_an_archive(worked, tmp_path):
     store, tasks, _, _ = worked
     archive = tmp_path / "records.tar.gz"
-    assert pack_records(store, archive) == 3
+    assert pack_records(store, archive) == (3, 0)
     target = RunStore(tmp_path / "elsewhere")
-    assert unpack_records(archive, target) == (3, 0)
-    assert unpack_records(archive, target) == (0, 3)
+    assert unpack_records(archive, target) == (3, 0, 0)
+    assert unpack_records(archive, target) == (0, 3, 0)
     assert target.load(tasks[0].spec) == store.load(tasks[0].spec)
 
 
@@ -295,7 +311,7 @@ def test_an_unsound_record_does_not_get_in(spoil, says, worked, tmp_path):
     texts = {f"smoke/{bad.name}": json.dumps(data), f"smoke/{good.name}": good.read_text()}
     target = RunStore(tmp_path / "store")
     with pytest.warns(UserWarning, match=f"is not taken: .*{says}"):
-        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), target) == (1, 0)
+        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), target) == (1, 0, 0)
     assert list(load_records(target.path)) == [store.load(tasks[0].spec)]
 
 
@@ -303,7 +319,7 @@ def test_a_record_under_a_strange_name_does_not_get_in(worked, tmp_path):
     store, tasks, _, _ = worked
     texts = {"smoke/other.json": store.record_path(tasks[0].spec).read_text()}
     with pytest.warns(UserWarning, match=f"the file should be called smoke/{tasks[0].spec.run_id}.json"):
-        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), RunStore(tmp_path / "store")) == (0, 0)
+        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), RunStore(tmp_path / "store")) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "/escaped", "..", "a/b", "a\n"])
@@ -334,8 +350,8 @@ def test_a_record_of_a_run_under_way_does_not_get_in(worked, tmp_path):
     path, target = store.record_path(tasks[0].spec), RunStore(tmp_path / "store")
     archive = pack_texts(tmp_path / "a.tar.gz", {f"smoke/{path.name}": path.read_text()})
     with target.lock(tasks[0].spec), pytest.warns(UserWarning, match="its run is being done here"):
-        assert unpack_records(archive, target) == (0, 0)
-    assert unpack_records(archive, target) == (1, 0)
+        assert unpack_records(archive, target) == (0, 0, 0)
+    assert unpack_records(archive, target) == (1, 0, 0)
 
 
 def test_a_store_that_cannot_be_written_takes_no_archive(worked, tmp_path):

@@ -4,9 +4,8 @@ import pytest
 
 from spectra_lib.campaign import PUBLISHED
 from spectra_lib.errors import StoreError
-from spectra_lib.figures.methods import lost_by_windows, step_rows, sum_of_steps
+from spectra_lib.figures.methods import step_rows, sum_of_steps
 from spectra_lib.step_times import StepTime, StepTimes, load_step_times, save_step_times
-from spectra_lib.training import automatic_execution
 
 
 def times_of(*rows, **fields):
@@ -37,49 +36,24 @@ def test_a_damaged_file_is_named(tmp_path):
         load_step_times(tmp_path)
 
 
-def test_the_table_marks_the_fastest_way_and_tells_a_failure_from_a_way_that_cannot_be():
+def test_the_table_marks_the_fastest_mode_and_tells_a_failure_from_a_mode_that_cannot_be():
     times = times_of(
+        row("vgg", "plain", 0.6),
         row("vgg", "graph", 0.5, share_of_peak=0.25, peak_memory_bytes=2_000_000_000),
-        row("vgg", "xla", None, failure="took longer than 180 s"),
         row("vgg", "windows", None, failure="windows save nothing in this network"),
+        row("vgg", "sparse", None, failure="took longer than 180 s"),
         row("vgg", "xla", 0.75, backend="jax"),
     )
     (cells,) = step_rows(times).itertuples(index=False)
-    assert list(cells) == ["VGG", "**0.50**", "none", "–", "0.75", "", "25", "2.0"]
+    assert list(cells) == ["VGG", "0.60", "–", "**0.50**", "none", "0.75", "25", "2.0"]  # no XLA, no sparse JAX
 
 
-def test_the_sum_compares_like_with_like():
+def test_the_sum_takes_the_fastest_mode_of_each_network_that_has_one():
     times = times_of(
-        row("cnn2", "graph", 0.4),
-        row("cnn2", "windows", 0.1, saving=2.5),
-        row("vgg", "graph", 0.3),
+        row("cnn2", "plain", 0.4),
+        row("cnn2", "sparse", 0.1, saving=2.5),
+        row("vgg", "plain", 0.3),
         row("inc3", "xla", 9),
     )
-    assert sum_of_steps(times, PUBLISHED) == (2, pytest.approx(0.7), pytest.approx(0.4))
-
-
-def test_where_windows_lose_is_said_by_machine():
-    slow = times_of(row("inc3", "graph", 4.4), row("inc3", "windows", 5.0, saving=1.9), row("vgg", "graph", 0.2))
-    assert f"on {slow.device} they lose time with INC3 (5.0 s against 4.4 s a step)." in lost_by_windows(
-        [slow], PUBLISHED
-    )
-    fast = times_of(row("inc3", "graph", 4.4), row("inc3", "windows", 3.0, saving=1.9))
-    assert lost_by_windows([fast], PUBLISHED).startswith("On no machine")
-
-
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-@pytest.mark.parametrize(("precision", "worthwhile"), [("float32", 1.25), ("mixed_bfloat16", 2.3)])
-def test_the_trainer_takes_windows_where_they_save_enough(backend, precision, worthwhile):
-    assert automatic_execution("cnn2", backend, worthwhile, precision) == "windows"
-    assert automatic_execution("cnn2", backend, worthwhile - 0.01, precision) != "windows"
-    # batch normalisation is computed in float32 whatever the precision
-    assert automatic_execution("cnn_bn", backend, 1.25, precision, normalized=True) == "windows"
-    assert automatic_execution("cnn_bn", backend, 1.24, precision, normalized=True) != "windows"
-
-
-def test_the_trainer_takes_another_way_where_there_are_no_windows():
-    for saving in (None, 1.0):
-        assert automatic_execution("cnn2", "tensorflow", saving) == "graph"
-        assert automatic_execution("cnn2", "jax", saving) == "xla"
-        assert automatic_execution("peaknet", "tensorflow", saving) == "xla"  # which makes it faster
-    assert automatic_execution("cnn2", "torch", None) == automatic_execution("peaknet", "torch", None) == "eager"
+    assert sum_of_steps(times, PUBLISHED, ("plain",)) == (2, pytest.approx(0.7))
+    assert sum_of_steps(times, PUBLISHED, ("plain", "sparse")) == (2, pytest.approx(0.4))

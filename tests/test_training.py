@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ import keras
 import numpy as np
 import pytest
 
-from spectra_lib import backend, training
+from spectra_lib import backend, machine, training
 from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import BudgetError, SpectraError, StoreError
 from spectra_lib.networks import describe_model
@@ -39,6 +40,7 @@ def train_in_own_process(
     backend: str = "tensorflow",
     killed_after: int | None = None,
     no_room_after: tuple[int, int] | None = None,
+    keep_weights: bool = True,
 ) -> subprocess.CompletedProcess:
     """Do the run in a fresh process, which may be killed on the way.
 
@@ -53,6 +55,8 @@ def train_in_own_process(
     no_room_after : (int, int), optional
         Once the checkpoint of so many epochs is written, the system kills the process when it lets a file grow beyond
         so many bytes.
+    keep_weights : bool
+        Whether the weights are written, before the record.
     """
     script = (
         "import json, os, resource, signal, sys, time\n"
@@ -62,7 +66,7 @@ def train_in_own_process(
         "from spectra_lib.records import RunStore\n"
         "from spectra_lib.runs import RunSpec\n"
         "spec, store = RunSpec(**json.loads(sys.argv[1])), sys.argv[2]\n"
-        "killed_after, no_room_after = json.loads(sys.argv[3])\n"
+        "killed_after, no_room_after, keep_weights = json.loads(sys.argv[3])\n"
         "make_dataset('smoke').train.spectra()  # compiled, and that written\n"
         "def on_epoch(progress):\n"
         "    if killed_after == progress.epoch:\n"
@@ -78,10 +82,11 @@ def train_in_own_process(
         "        resource.setrlimit(resource.RLIMIT_FSIZE, (no_room_after[1], no_room_after[1]))\n"
         "if no_room_after is not None:\n"
         "    limit_from(0)\n"
-        "training.train(spec, store, quiet=True, on_epoch=on_epoch)\n"
+        "training.train(spec, store, quiet=True, on_epoch=on_epoch, keep_weights=keep_weights)\n"
     )
+    moment = json.dumps([killed_after, no_room_after, keep_weights])
     return subprocess.run(
-        [sys.executable, "-c", script, json.dumps(FIELDS), str(store), json.dumps([killed_after, no_room_after])],
+        [sys.executable, "-c", script, json.dumps(FIELDS), str(store), moment],
         env=os.environ | {"KERAS_BACKEND": backend, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -113,15 +118,22 @@ def test_the_record_is_sound_and_complete(undisturbed):
     assert undisturbed.peak_memory_bytes > 1e8
 
 
-@pytest.mark.parametrize("epochs", [1, 2])
-def test_killed_after_an_epoch_and_started_again_it_ends_in_the_same_record(epochs, undisturbed, tmp_path):
-    killed = train_in_own_process(tmp_path, killed_after=epochs)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+@pytest.fixture(scope="module")
+def killed_store(tmp_path_factory):
+    """A store with the checkpoints of a run that was killed; copied by each test that needs one."""
+    folder = tmp_path_factory.mktemp("killed")
+    assert train_in_own_process(folder, killed_after=2).returncode == -signal.SIGKILL
+    return folder
+
+
+def test_killed_after_an_epoch_and_started_again_it_ends_in_the_same_record(undisturbed, killed_store, tmp_path):
+    shutil.copytree(killed_store, tmp_path, dirs_exist_ok=True)
     assert RunStore(tmp_path).load(SPEC) is None
     record = train(SPEC, tmp_path, quiet=True)
     assert record.result() == undisturbed.result()
-    assert epochs - 1 <= record.sessions[-1].first_epoch <= epochs  # the last checkpoint was under way
+    assert 1 <= record.sessions[-1].first_epoch <= 2  # the last checkpoint was under way
     assert not RunStore(tmp_path).work_path(SPEC).exists()
+    assert [path.name for path in (tmp_path / ".weights").iterdir()] == [SPEC.run_id]
 
 
 WEIGHTS = 4 * describe_model("cnn2", 256, 4, hidden_units=[16]).parameters
@@ -129,26 +141,29 @@ WEIGHTS = 4 * describe_model("cnn2", 256, 4, hidden_units=[16]).parameters
 
 
 @pytest.mark.parametrize(
-    ("no_room_after", "left"),
+    ("no_room_after", "keep_weights", "complete", "half_written"),
     [
-        ((2, 1000), {"state-0002.npz"}),
-        ((0, 2 * WEIGHTS), {"kept-0000.npz"}),
-        ((4, 1000), {"state-0004.npz"}),
+        ((2, 1000), True, "state-0002.npz", "*.partial"),
+        ((0, 2 * WEIGHTS), True, "kept-0000.npz", "state-0001.partial"),
+        ((4, 1000), True, "state-0004.npz", f".partial-{SPEC.run_id}"),
+        ((4, 1000), False, "state-0004.npz", f".{SPEC.run_id}-*.partial"),
     ],
-    ids=["while writing a checkpoint", "between its files", "while writing the record"],
+    ids=["while writing a checkpoint", "between its files", "while writing the weights", "while writing the record"],
 )
-def test_killed_in_mid_write_and_started_again_it_ends_in_the_same_record(no_room_after, left, undisturbed, tmp_path):
-    killed = train_in_own_process(tmp_path, no_room_after=no_room_after)
+def test_killed_in_mid_write_and_started_again_it_ends_in_the_same_record(
+    no_room_after, keep_weights, complete, half_written, undisturbed, tmp_path
+):
+    killed = train_in_own_process(tmp_path, no_room_after=no_room_after, keep_weights=keep_weights)
     assert killed.returncode == -signal.SIGXFSZ, killed.stderr
     store = RunStore(tmp_path)
     assert store.load(SPEC) is None
-    assert left <= {path.name for path in store.work_path(SPEC).iterdir()}
-    half_written = [*tmp_path.rglob("*.partial")]
-    assert len(half_written) == 1
+    assert (store.work_path(SPEC) / complete).exists()
+    assert len([*tmp_path.rglob(half_written)]) == 1
     record = train(SPEC, tmp_path, quiet=True)
     assert record.result() == undisturbed.result()
     assert record.sessions[-1].first_epoch == no_room_after[0]
     assert not store.work_path(SPEC).exists()
+    assert [path.name for path in (tmp_path / ".weights").iterdir()] == [SPEC.run_id]
 
 
 def test_a_deadline_stops_between_epochs_and_the_run_goes_on_later(undisturbed, tmp_path):
@@ -199,14 +214,6 @@ def test_on_a_gpu_training_stands_still_for_a_small_share_of_the_time(undisturbe
     assert record.result() == undisturbed.result()
 
 
-@pytest.fixture(scope="module")
-def killed_store(tmp_path_factory):
-    """A store with the checkpoints of a run that was killed; copied by each test that needs one."""
-    folder = tmp_path_factory.mktemp("killed")
-    assert train_in_own_process(folder, killed_after=2).returncode == -signal.SIGKILL
-    return folder
-
-
 def test_a_truncated_checkpoint_is_named_and_an_older_or_new_start_used(undisturbed, killed_store, tmp_path):
     shutil.copytree(killed_store, tmp_path, dirs_exist_ok=True)
     (state,) = RunStore(tmp_path).work_path(SPEC).glob("state-*.npz")
@@ -247,7 +254,7 @@ def test_a_full_disk_ends_with_a_clear_error_and_the_store_is_whole(undisturbed,
         with pytest.raises(StoreError, match=r"checkpoint of epoch 1 .*No space left on device; free some space"):
             train(SPEC, tmp_path, quiet=True)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(tempfile, "mkstemp", full)
         with pytest.raises(StoreError, match="cannot write the record"):
             train(SPEC, tmp_path, quiet=True)
     assert not list(tmp_path.glob("smoke/*"))
@@ -355,7 +362,7 @@ def test_jax_trains_the_same_specification(undisturbed, tmp_path):
 
 
 def test_an_unknown_way_of_execution_is_refused(tmp_path):
-    with pytest.raises(SpectraError, match="expected 'auto' or one of graph, xla, windows"):
+    with pytest.raises(SpectraError, match="expected 'auto' or one of graph, xla, sparse"):
         train(SPEC, tmp_path, execution="fast", quiet=True)
 
 
@@ -421,3 +428,17 @@ def test_tensorflow_does_not_bring_jax_along_but_jax_can_be_had():
         check=True,
     )
     assert done.stdout.split() == ["False", "2.0"]
+
+
+def test_a_run_keeps_predictions_on_fresh_spectra_and_what_it_was_computed_with(undisturbed, tmp_path):
+    data = make_dataset("smoke")
+    assert undisturbed.fresh.n == len(data.fresh) == 800
+    assert undisturbed.fresh.errors == np.count_nonzero(undisturbed.fresh.labels != data.fresh.labels)
+    assert 0.2 < undisturbed.fresh.confidences.mean() <= 1.0
+    assert undisturbed.data_digests["fresh"] == data.fresh.digest
+    assert undisturbed.faults(data) == []
+    session = undisturbed.sessions[-1]
+    assert session.threads == backend.threads() >= 1 and session.instruction_set == machine.instruction_set()
+    few = data.spec.model_copy(update={"n_fresh": 2})
+    again = train(RunSpec(**FIELDS | {"dataset": few}), tmp_path, quiet=True)
+    assert again.weights_sha256 == undisturbed.weights_sha256 and again.fresh.n == 8

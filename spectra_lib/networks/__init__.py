@@ -9,6 +9,7 @@ from spectra_lib.networks import ho2019, lee2020, liu2017, peaknet, schuetzke202
 from spectra_lib.networks.description import describe_model
 from spectra_lib.networks.registry import (
     Network,
+    build_logits,
     build_model,
     list_models,
     network,
@@ -20,6 +21,7 @@ from spectra_lib.plugins import load_installed_plugins
 
 __all__ = [
     "Network",
+    "build_logits",
     "build_model",
     "describe_model",
     "list_models",

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import keras
+import numpy as np
 from keras import KerasTensor, layers
 
 from spectra_lib.errors import SpecificationError, UnknownNameError
 from spectra_lib.names import check_name
-from spectra_lib.networks.blocks import classifier, probabilities
+from spectra_lib.networks.blocks import classifier, output_dtype, probabilities
 
 HiddenActivation = Literal["linear", "relu"]
-Precision = Literal["float32", "mixed_bfloat16"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
+Precision = Literal["float32", "mixed_bfloat16", "float64"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16", "float64")
 
 RATES = frozenset({"dropout", "conv_dropout", "bn_momentum"})
 """Options that mean a rate, from 0 to below 1, in every network that has them."""
@@ -60,7 +62,8 @@ class Network:
     variant_of : str or None
         The published network that this one modifies.
     head : callable or None
-        Builds the logits from the features and the number of classes, where it is not the fully-connected stack.
+        Builds the logits from the features and the number of classes, where it is not the fully-connected stack; its
+        layers compute in float32 whatever the precision of those before them (in float64 where all do).
     """
 
     name: str
@@ -258,10 +261,19 @@ def resolve_options(
     return activation, {key: value for key, value in checked.items() if value != entry.defaults[key]}
 
 
-@contextmanager
-def _precision_policy(precision: Precision) -> Iterator[None]:
+def _check_precision(precision: str) -> None:
     if precision not in PRECISIONS:
         raise SpecificationError(f"precision must be one of {', '.join(PRECISIONS)}, received {precision!r}")
+    if precision == "float64" and keras.backend.backend() == "jax":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it will be float32 instead
+            found = keras.ops.convert_to_numpy(keras.ops.zeros(1, dtype="float64")).dtype
+        if found != np.float64:
+            raise SpecificationError("precision 'float64' is switched off in JAX; set JAX_ENABLE_X64=1")
+
+
+@contextmanager
+def _precision_policy(precision: str) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -288,22 +300,23 @@ def build_model(
         Points of a spectrum; number of classes.
     hidden_activation : {"linear", "relu"}, optional
         Activation of the hidden fully-connected layers; the published one if absent.
-    precision : {"float32", "mixed_bfloat16"}
-        Number format of the layers; weights and softmax are float32 in both.
+    precision : {"float32", "mixed_bfloat16", "float64"}
+        Number format of the layers; weights, logits and softmax are float32 in the first two. The third, of weights and
+        layers alike, is for measurements, not for runs; on JAX it needs JAX_ENABLE_X64=1.
     **options
         `hidden_units`, `dropout` and what the network's own function allows (see `network`).
 
     Returns
     -------
     keras.Model
-        From (batch, n_points, 1) float32 to class probabilities (batch, n_classes) float32.
+        From (batch, n_points, 1) float32 to class probabilities (batch, n_classes) float32 or float64.
 
     Raises
     ------
     UnknownNameError
         If the network or an option does not exist.
     SpecificationError
-        If an option has the wrong type, or the network does not fit the number of points.
+        If an option has the wrong type, the network does not fit the number of points, or the backend has no float64.
 
     Examples
     --------
@@ -317,12 +330,14 @@ def build_model(
     values = entry.defaults | changed
     if n_points < 1 or n_classes < 2:
         raise SpecificationError(f"n_points={n_points}, n_classes={n_classes}: expected at least 1 point and 2 classes")
+    _check_precision(precision)
     with _precision_policy(precision):
         inputs = layers.Input((n_points, 1), name="spectrum")
         try:
             features = entry.features(inputs, **{p.name: values.pop(p.name) for p in _keywords(entry.features)})
             if entry.head is not None:
-                outputs = probabilities(entry.head(features, n_classes, **values))
+                with _precision_policy(output_dtype()):
+                    outputs = probabilities(entry.head(features, n_classes, **values))
             else:
                 units, rate = values["hidden_units"], values["dropout"]
                 outputs = classifier(features, n_classes, units, activation or "linear", rate)
@@ -337,3 +352,20 @@ def build_model(
                 f"{type(error).__name__}: {error}"
             ) from error
     return keras.Model(inputs, outputs, name=name)
+
+
+def build_logits(name: str, *arguments: Any, **options: Any) -> keras.Model:
+    """Build a network without its softmax; arguments as for `build_model`.
+
+    Returns
+    -------
+    keras.Model
+        From (batch, n_points, 1) to logits (batch, n_classes).
+
+    Examples
+    --------
+    >>> build_logits("vgg", n_points=1000, n_classes=27).layers[-1].name
+    'logits'
+    """
+    built = build_model(name, *arguments, **options)
+    return keras.Model(built.inputs, built.get_layer("logits").output, name=name)
