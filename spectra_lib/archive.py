@@ -93,9 +93,7 @@ def unpack_records(archive: Path, store: RunStore) -> tuple[int, int, int]:
             if path.relative_to(folder).parts[0] == FOLDER:
                 continue
             if path.stat().st_size > RECORD_BYTES:
-                raise StoreError(
-                    f"{archive}: {path.name} has more than {RECORD_BYTES} bytes; nothing was taken from it"
-                )
+                raise StoreError(f"{archive}: {path.name} is larger than {RECORD_BYTES} bytes; nothing was taken")
             record = read_record(path)
             target = store.record_path(record.spec)
             faults = _faults_from_elsewhere(record, datasets)

@@ -83,7 +83,7 @@ def test_only_the_python_that_is_tested_is_declared():
 
 
 def test_the_lock_has_all_that_is_declared():
-    names = declared("tensorflow", "gpu", "jax", "book", "workflow", "test", "browser")
+    names = declared("tensorflow", "gpu", "jax", "torch", "book", "workflow", "test", "browser")
     assert names - set(locked()) == set()
     assert set(locked("workflow/installer.lock")) == declared_in("installer")
     assert set(locked("workflow/measured.lock")) == declared_in("measured")
@@ -130,11 +130,10 @@ def test_the_workflows_take_actions_by_commit():
 def test_every_package_that_is_imported_is_declared():
     """Not only brought along by another one, which may do without it one day."""
     providers = metadata.packages_distributions()
-    own = {"spectra_lib", "torch"}  # torch is a backend that users bring themselves
     undeclared = {}
     for folder in ("spectra_lib", "tests", "workflow", "benchmarks"):
         for path in (PROJECT / folder).rglob("*.py"):
-            for module in imported(path) - sys.stdlib_module_names - own:
+            for module in imported(path) - sys.stdlib_module_names - {"spectra_lib"}:
                 names = {package_name(name) for name in providers.get(module, [module])}
                 if not names & declared():
                     undeclared[module] = path.name

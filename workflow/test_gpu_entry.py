@@ -113,7 +113,7 @@ def make_environment(folder: Path) -> Path:
 
 
 def install(python: Path, *packages: str) -> None:
-    """Install packages in the versions of the lock file, whose hashes pip does not take for packages named without one."""
+    """Install packages in the versions of the lock file; pip takes no hashes for packages that are named without."""
     lock = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
     words = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as versions:
