@@ -1,6 +1,10 @@
-# `make` alone explains itself. PYTHON is any Python 3.11; everything else is installed into .venv.
-PYTHON ?= python3.11
+# `make` alone explains itself. PYTHON is a Python that pyproject.toml allows; all else is installed into .venv.
+ALLOWED := import sys; sys.exit(sys.version_info[:2] != (3, 11))
+PYTHON ?= $(shell for name in python3.11 python3 python; do "$$name" -c '$(ALLOWED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
+# Whatever has a SHA-256 in the lock file is checked against it, what builds the package included.
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+LOCKED := -c requirements.lock -b requirements.lock
 READY := .venv/.ready
 STORE ?= gpu-records
 ARCHIVE ?= gpu-records.tar.gz
@@ -13,11 +17,12 @@ MINUTES ?= 15
 help:  ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock workflow/installer.lock workflow/measured.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 found; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check pip==26.3
-	$(BIN)/pip install --quiet -c requirements.lock -e '.[dev]'
-	$(BIN)/pip install --quiet --no-deps --group measured
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r workflow/installer.lock
+	$(INSTALL) $(LOCKED) -e '.[dev]'
+	$(INSTALL) --no-deps --require-hashes -r workflow/measured.lock
 	@touch $@
 
 book: $(READY)  ## Execute the chapters from the committed records and render the book
@@ -56,7 +61,8 @@ test-docker: $(READY)  ## Build the image without Docker and execute the chapter
 	$(BIN)/python workflow/test_docker.py $(CHAPTERS)
 
 test-torch: $(READY)  ## Open kept weights on PyTorch, which is installed for it
-	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[torch]'
+	# by pip and without its hash: a machine may have a smaller build of this version, for processors only
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)"
 	$(BIN)/pytest tests/test_weights.py -k torch
 
 test-browser: book .venv/.browser  ## Read the book in Chromium, on a desktop and on a phone; check links and markup
@@ -66,16 +72,16 @@ pdf: book .venv/.browser  ## Print the book into one PDF file
 	$(BIN)/python workflow/print_book.py _build/book.pdf
 
 .venv/.browser: $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[browser]'
+	$(INSTALL) $(LOCKED) -e '.[browser]'
 	@touch $@
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+    --custom-compile-command 'make lock' pyproject.toml
+
 lock: $(READY)  ## Resolve all dependencies anew into requirements.lock
-	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra dev --extra gpu --extra torch --extra browser --strip-extras --no-header --no-annotate --no-emit-find-links \
-	    --no-emit-index-url --no-emit-trusted-host -o requirements.lock pyproject.toml
-	sed -i -e '/^spectra-lib @/d' \
-	    -e '1i # Made by make lock from pyproject.toml. Every environment is installed with these versions:' \
-	    -e '1i # pip install -c requirements.lock .' requirements.lock
+	$(COMPILE) --extra dev --extra gpu --extra torch --extra browser -o requirements.lock
+	$(COMPILE:pyproject.toml=) --group installer -o workflow/installer.lock
+	$(COMPILE:pyproject.toml=) --group measured --no-deps -o workflow/measured.lock
 
 clean:  ## Delete everything that the commands made, but for .venv, records and checkpoints
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .snakemake

@@ -31,6 +31,7 @@ PASS_LIMIT_MB = 150.0
 OVERHEAD_LIMIT_PERCENT = 5.0
 OVERHEAD_EPOCHS = 10
 MEMORY_LIMIT_GB = 1.6
+POSTERIOR_LIMIT_S = 5.0
 
 
 def row(what: str, value: float, unit: str, limit: float | None = None, at_least: bool = False) -> dict:
@@ -172,9 +173,27 @@ def training_memory() -> list[dict]:
     ]
 
 
+def posterior() -> list[dict]:
+    """Seconds that the ideal observer takes for the test and the validation spectra of the general benchmark."""
+    from spectra_lib.dataset import make_dataset
+    from spectra_lib.observer import ideal_observer
+
+    data = make_dataset("benchmark")
+    observer = ideal_observer(data)
+    observer.posterior(make_dataset("smoke").test)  # compiled
+    rows = []
+    for name in ("test", "validation"):
+        start = time.perf_counter()
+        observer.posterior(data.split(name))
+        what = f"posterior of the benchmark's {name} spectra"
+        rows.append(row(what, time.perf_counter() - start, "s", POSTERIOR_LIMIT_S))
+    return rows
+
+
 MEASUREMENTS: dict[str, tuple[Callable[[], list[dict]], ...]] = {
     "rendering": (rendering, rendering_memory),
     "training": (overhead, training_memory),
+    "observer": (posterior,),
 }
 
 

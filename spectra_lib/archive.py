@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import tempfile
 import warnings
 from pathlib import Path
 
+from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.errors import StoreError
+from spectra_lib.names import NAME
 from spectra_lib.records import RunRecord, RunStore, read_record
+from spectra_lib.unpacking import Limits, extract, move_all
 from spectra_lib.weights import ARRAYS, CARD, FOLDER, ModelCard, check_weights, place_weights, read_card, weights_path
 
 
@@ -42,38 +46,94 @@ def pack_records(store: RunStore, target: Path, *, weights: bool = False) -> tup
     return len(files), len(kept)
 
 
-def unpack_records(archive: Path, store: RunStore) -> tuple[int, int, int]:
-    """Take the records of an archive into a store, and the weights that belong to them; none is replaced.
+NAMES = rf"{NAME}/[A-Za-z0-9_.-]+\.json|\{FOLDER}/[A-Za-z0-9_.-]+/({re.escape(CARD)}|{re.escape(ARRAYS)})"
+"""Files of an archive that are taken: records, and weights."""
+CHECKPOINTS = r"\.work/[A-Za-z0-9_.-]+/(state|kept)-[0-9]+\.npz"
+"""Files that an archive of a campaign has, too, and that are passed over."""
+LIMITS = Limits(file_bytes=1 << 31, all_bytes=1 << 36)
+RECORD_BYTES = 1 << 26
 
-    Each record is checked first, and weights against the hash in their record. Nothing else in the archive is read.
+
+def unpack_records(archive: Path, store: RunStore) -> tuple[int, int, int]:
+    """Take the records of an archive into a store, all or none, and the weights that belong to them; none is replaced.
+
+    Each record is checked first, against its dataset too, and weights against the hash in their record. A record that
+    is not sound, or whose run is being done here, is named in a warning and not taken.
+
+    Parameters
+    ----------
+    archive : Path
+        A .tar.gz as `pack_records` makes it; checkpoints in it are passed over.
+    store : RunStore
+        Where records and weights go.
 
     Returns
     -------
     (int, int, int)
         Records added, records passed over because the store has them, and runs whose weights were added.
+
+    Raises
+    ------
+    StoreError
+        If the archive is damaged, holds something else or too much (see `spectra_lib.unpacking`), a record in it
+        cannot be read, or the store cannot be written; nothing is taken then.
     """
-    added = skipped = n_weights = 0
-    store.path.mkdir(parents=True, exist_ok=True)
-    # Beside the store, so that weights need not be copied; the filter refuses paths that lead out of the folder.
-    with (
-        tempfile.TemporaryDirectory(prefix=".unpacked-", dir=store.path) as folder,
-        tarfile.open(archive, "r:gz") as packed,
-    ):
-        packed.extractall(folder, filter="data")
-        for path in sorted(Path(folder).glob("[!.]*/*.json")):
+    moves: list[tuple[Path, Path]] = []
+    records: list[RunRecord] = []
+    datasets: dict[str, Dataset] = {}
+    try:
+        store.path.mkdir(parents=True, exist_ok=True)
+        # Beside the store, so that weights need not be copied.
+        temporary = tempfile.TemporaryDirectory(prefix=".unpacked-", dir=store.path)
+    except OSError as error:
+        raise StoreError(f"cannot write to the store {store.path}: {error.strerror or error}") from error
+    with temporary as name:
+        folder = Path(name)
+        for path in extract(archive, folder, NAMES, LIMITS, passed_over=CHECKPOINTS):
+            if path.relative_to(folder).parts[0] == FOLDER:
+                continue
+            if path.stat().st_size > RECORD_BYTES:
+                raise StoreError(f"{archive}: {path.name} is larger than {RECORD_BYTES} bytes; nothing was taken")
             record = read_record(path)
-            faults = record.faults()
+            target = store.record_path(record.spec)
+            faults = _faults_from_elsewhere(record, datasets)
+            if path.relative_to(folder) != target.relative_to(store.path):
+                faults.append(f"the file should be called {target.relative_to(store.path)}")
+            elif store.is_busy(record.spec):
+                faults.append("its run is being done here")
             if faults:
                 warnings.warn(f"{path.name} is not taken: {'; '.join(faults)}", stacklevel=2)
                 continue
             known = store.load(record.spec)
             if known is None:
-                store.save(record)
-                added += 1
-            else:
-                skipped += 1
-            n_weights += _take_weights(Path(folder) / FOLDER / record.spec.run_id, known or record, store)
-    return added, skipped, n_weights
+                moves.append((path, target))
+            records.append(known or record)
+        move_all(moves)
+        n_weights = sum(_take_weights(folder / FOLDER / record.spec.run_id, record, store) for record in records)
+    return len(moves), len(records) - len(moves), n_weights
+
+
+LARGEST_CHECKED = 10_000_000
+"""Points of a spectrum, and peaks of all spectra, up to which a dataset is made to check records from elsewhere."""
+
+
+def _faults_from_elsewhere(record: RunRecord, datasets: dict[str, Dataset]) -> list[str]:
+    # What a record says of its dataset could fill the memory.
+    spec = record.spec.dataset_spec
+    patterns = (spec.test.points, *(change.points or () for change in spec.test.changes.values()))
+    of_a_class = spec.n_train + spec.n_validation + max(map(len, patterns))
+    drawn = int(100 * (1 + spec.gamma_shape) * spec.gamma_scale)  # peaks of one class before they are cut
+    size = max(spec.n_points, drawn, spec.n_classes * of_a_class * spec.max_peaks)
+    if size > LARGEST_CHECKED:
+        return [f"its dataset has {size} points or peaks; at most {LARGEST_CHECKED} are checked"]
+    if faults := record.faults():
+        return faults
+    try:
+        if spec.digest not in datasets:
+            datasets[spec.digest] = make_dataset(spec)
+    except (ValueError, OverflowError) as error:
+        return [f"its dataset cannot be made ({error})"]
+    return record.faults(datasets[spec.digest])
 
 
 def _take_weights(folder: Path, record: RunRecord, store: RunStore) -> bool:

@@ -388,6 +388,7 @@ def run_campaign(
     quiet: bool = False,
     keep_weights: bool = True,
     report: Callable[[str], None] = print,
+    do_run: DoRun | None = None,
 ) -> int:
     """Work through runs until all are done or the time is up.
 
@@ -413,6 +414,8 @@ def run_campaign(
         Keep the weights of each best checkpoint, up to 750 MB a run.
     report : callable
         Gets a line for each run.
+    do_run : callable, optional
+        Does one run and says how it ended; `train_in_own_process` if absent.
 
     Returns
     -------
@@ -439,13 +442,14 @@ def run_campaign(
     def work() -> None:
         while (deadline is None or time.monotonic() < deadline) and (spec := choose()) is not None:
             left = None if deadline is None else deadline - time.monotonic()
-            outcome = _in_own_process(spec, store.path, execution, left, quiet, keep_weights)
+            outcome = (do_run or train_in_own_process)(spec, store.path, execution, left, quiet, keep_weights)
             report(f"{spec.run_id}: {outcome}")
             if outcome == OUT_OF_TIME:
                 break
             if outcome not in (FINISHED, BUSY):
                 failed.add(spec.run_id)
-            in_hand.discard(spec.run_id)
+            if outcome != BUSY:  # what is in other hands is not asked for again and again
+                in_hand.discard(spec.run_id)
 
     if workers == 1:
         work()
@@ -457,10 +461,15 @@ def run_campaign(
 
 
 FINISHED, OUT_OF_TIME, BUSY = "finished", "out of time, to be resumed", "in the hands of another process"
+"""Outcomes of a run that are no failure."""
 DIVERGED = "failed: its loss is not a number any more; the record says so"
 
+DoRun = Callable[[RunSpec, Path, str, float | None, bool, bool], str]
+"""Does a run, given its store, its execution, the seconds left, whether to be quiet and whether to keep the weights;
+gives the outcome."""
 
-def _in_own_process(
+
+def train_in_own_process(
     spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool, keep_weights: bool
 ) -> str:
     """Train in a fresh process: memory is given back, and nothing of one run can reach another."""

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.errors import StoreError
+from spectra_lib.names import path_inside
 
 DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile)
 """What reading a file raises in which bytes are missing or changed."""
@@ -155,7 +156,7 @@ class CheckpointFolder:
             read = [state_path]
             try:
                 state, book = _read_arrays(state_path)
-                read.append(self.path / book["kept_file"])
+                read.append(path_inside(self.path, book["kept_file"]))
                 kept, _ = _read_arrays(read[-1])
                 return Checkpoint(book, state, kept), damaged
             except DAMAGE as error:

@@ -20,7 +20,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
@@ -31,10 +30,14 @@ from spectra_lib.dataset import Dataset, Split, make_dataset
 from spectra_lib.networks import build_logits
 from spectra_lib.networks.description import multiply_adds_of
 from spectra_lib.plugins import load_plugins, loaded_plugins
+from spectra_lib.quiet_import import without_notes
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import SparseNetwork, index_tables
 from spectra_lib.sparse_plan import Plan, plan_sparse
 from spectra_lib.specification import canonical_digest
+
+with without_notes():
+    import keras
 
 SAMPLE = 512
 """Training spectra on which windows are planned."""

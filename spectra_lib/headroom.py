@@ -23,6 +23,7 @@ from spectra_lib.class_centres import ClassCentres
 from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.errors import StoreError, UnknownNameError
 from spectra_lib.harder_datasets import TRAINING_SIZES, with_training_size
+from spectra_lib.names import Name, path_inside
 from spectra_lib.observer import ideal_observer
 from spectra_lib.peak_likelihood import observe
 from spectra_lib.runs import usual_rules
@@ -114,7 +115,7 @@ class Series(Value):
     """
 
     schema_version: Literal[1] = 1
-    name: str
+    name: Name
     ceilings: tuple[CeilingPoint, ...] = ()
     learning: tuple[LearningPoint, ...] = ()
     device: str
@@ -264,7 +265,7 @@ def series_path(store: str | Path, name: str) -> Path:
     >>> series_path("results", "classes").as_posix()
     'results/headroom/ceilings/classes.json'
     """
-    return Path(store) / FOLDER / ("ceilings" if name in CEILINGS else "learning") / f"{name}.json"
+    return path_inside(Path(store) / FOLDER, "ceilings" if name in CEILINGS else "learning", f"{name}.json")
 
 
 def save_series(store: str | Path, series: Series) -> Path:

@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from spectra_lib.atomic_file import write_whole
 from spectra_lib.errors import StoreError, explain
 from spectra_lib.fresh import FreshPredictions
+from spectra_lib.names import path_inside
 from spectra_lib.protocol import Progress, protocol
+from spectra_lib.run_lock import hold, is_held
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.specification import Value
 
@@ -341,11 +343,11 @@ class RunStore:
 
     def record_path(self, spec: RunSpec) -> Path:
         """File of a run's record."""
-        return self.path / spec.dataset_spec.name / f"{spec.run_id}.json"
+        return path_inside(self.path, spec.dataset_spec.name, f"{spec.run_id}.json")
 
     def work_path(self, spec: RunSpec) -> Path:
         """Folder of a run's checkpoints."""
-        return self.path / ".work" / spec.run_id
+        return path_inside(self.path, ".work", spec.run_id)
 
     def load(self, spec: RunSpec) -> RunRecord | None:
         """Read a run's record if the store has it; a damaged one is set aside with a warning.
@@ -393,7 +395,7 @@ class RunStore:
         return path
 
     def _lock_path(self, spec: RunSpec) -> Path:
-        return self.path / ".work" / "locks" / f"{spec.run_id}.lock"
+        return path_inside(self.path, ".work", "locks", f"{spec.run_id}.lock")
 
     @contextmanager
     def lock(self, spec: RunSpec) -> Iterator[None]:
@@ -407,31 +409,23 @@ class RunStore:
             If the store cannot be written.
         """
         path = self._lock_path(spec)
-        lock = FileLock(path, timeout=0)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            message = f"another process is working on {spec.run_id}; wait for it, or choose another run"
-            raise BusyError(message) from None
-        except OSError as error:
-            raise StoreError(
-                f"cannot write to the store {self.path}: {error.strerror or error}; free some space or choose another"
-            ) from error
-        try:
+        with ExitStack() as held:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(hold(path))
+            except Timeout:
+                message = f"another process is working on {spec.run_id}; wait for it, or choose another run"
+                raise BusyError(message) from None
+            except OSError as error:
+                raise StoreError(
+                    f"cannot write to the store {self.path}: {error.strerror or error}; free some space or choose "
+                    "another"
+                ) from error
             yield
-        finally:
-            lock.release()
 
     def is_busy(self, spec: RunSpec) -> bool:
-        """Whether another process is working on a run."""
-        if not self._lock_path(spec).exists():
-            return False
-        try:
-            with self.lock(spec):
-                return False
-        except BusyError:
-            return True
+        """Whether a process is working on a run; asking disturbs nobody (see `spectra_lib.run_lock`)."""
+        return is_held(self._lock_path(spec))
 
 
 def record_text(record: RunRecord) -> str:
@@ -474,7 +468,7 @@ def way_store(store: str | Path, way: str) -> RunStore:
     >>> way_store("results", "another seed").path.as_posix()
     'results/ways/another_seed'
     """
-    return RunStore(Path(store) / "ways" / way.replace(" ", "_"))
+    return RunStore(path_inside(Path(store) / "ways", way.replace(" ", "_")))
 
 
 def way_stores(store: str | Path) -> list[RunStore]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer, model_validator
 
+from spectra_lib.names import Name
 from spectra_lib.protocol import protocol
 from spectra_lib.specification import DatasetSpec, Value, canonical_digest, dataset_spec, list_datasets
 
@@ -50,7 +51,7 @@ class RunSpec(Value):
     """
 
     dataset: str | DatasetSpec
-    model: str
+    model: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     hidden_activation: Literal["linear", "relu"] | None = None
     options: dict[str, Any] = Field(default_factory=dict)

@@ -19,14 +19,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 from numpy.typing import NDArray
 
 from spectra_lib.networks.description import sources_of
+from spectra_lib.quiet_import import without_notes
 from spectra_lib.sparse_index import Table, align, input_table, lay_windows, n_valid
 from spectra_lib.sparse_plan import Plan, Stage
+
+with without_notes():
+    import keras
+    from keras import layers, ops
 
 GROWTH = 1.5
 """Factor by which the room of all stages grows until a batch fits: few shapes, each of which is compiled once."""

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spectra_lib.errors import SpecificationError, UnknownNameError, explain
+from spectra_lib.names import Name
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -270,7 +271,7 @@ class DatasetSpec(Value):
     True
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
+    name: Name
     n_points: Annotated[int, Field(ge=2)] = 5000
     n_classes: Annotated[int, Field(ge=2)] = 500
     min_peaks: Annotated[int, Field(ge=1)] = 2

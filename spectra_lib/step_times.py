@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from spectra_lib.atomic_file import write_whole
 from spectra_lib.errors import StoreError
+from spectra_lib.names import Name, path_inside
 from spectra_lib.specification import Value
 
 FOLDER = "speed"
@@ -71,7 +72,7 @@ class StepTimes(Value):
         The figures.
     """
 
-    dataset: str
+    dataset: Name
     device: str
     commit: str
     measured: str
@@ -109,7 +110,7 @@ class StepTimes(Value):
 def save_step_times(store: str | Path, times: StepTimes) -> Path:
     """Write ``STORE/speed/MACHINE/DATASET.json`` whole, and give its path."""
     machine = "_".join("".join(c if c.isalnum() else " " for c in times.device.lower()).split())
-    path = Path(store) / FOLDER / machine / f"{times.dataset}.json"
+    path = path_inside(Path(store) / FOLDER, machine, f"{times.dataset}.json")
     write_whole(path, times.model_dump_json(indent=1, exclude_none=True) + "\n")
     return path
 

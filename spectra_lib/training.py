@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
@@ -35,6 +34,7 @@ from spectra_lib.networks.adaptation import adapt_model
 from spectra_lib.plugins import plugin_of
 from spectra_lib.probes import probe_splits
 from spectra_lib.protocol import Progress, protocol
+from spectra_lib.quiet_import import without_notes
 from spectra_lib.records import (
     History,
     Metrics,
@@ -48,6 +48,9 @@ from spectra_lib.records import (
 )
 from spectra_lib.runs import RunSpec
 from spectra_lib.weights import hash_weights, put_weights, save_weights
+
+with without_notes():
+    import keras
 
 LONG_EPOCH = 20.0
 """Seconds. Such an epoch always gets a checkpoint, and training waits for it. After a shorter one the state is

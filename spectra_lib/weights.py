@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib.names import path_inside
 from spectra_lib.records import RunRecord, RunStore, load_records, record_text
 from spectra_lib.specification import Value
 
@@ -133,7 +134,7 @@ def weights_path(store: RunStore | str | Path, run_id: str) -> Path:
     >>> weights_path("results", "a-run").as_posix()
     'results/.weights/a-run'
     """
-    return (store.path if isinstance(store, RunStore) else Path(store)) / FOLDER / run_id
+    return path_inside((store.path if isinstance(store, RunStore) else Path(store)) / FOLDER, run_id)
 
 
 def save_weights(store: RunStore, record: RunRecord, names: Sequence[str], arrays: Iterable[NDArray]) -> Path:

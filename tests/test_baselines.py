@@ -222,6 +222,7 @@ def test_result_round_trip_and_table(smoke: Dataset) -> None:
         (result.to_json()[:-5], "not a complete JSON text"),
         (result.to_json().replace('"test_errors":', '"test_errors":4'), "test_errors=40 for 36 predictions"),
         (result.to_json().replace('"name"', '"nam"'), "name: Field required"),
+        (result.to_json().replace('"cosine_broadened"', '"../cosine"'), "name: String should match pattern"),
         (result.to_json().replace('"smoke"', '"smok"'), "unknown dataset 'smok'"),
     ):
         with pytest.raises(SpecificationError, match=message):

@@ -1,5 +1,6 @@
 """The campaign lists the paper's runs, plans them by cost, and works through them."""
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from spectra_lib.archive import pack_records, unpack_records
 from spectra_lib.campaign import (
+    BUSY,
     CHANGED_MULTIPLY_ADDS,
     COMPARED,
     FIGURES,
@@ -32,7 +34,7 @@ from spectra_lib.campaign import (
     variant_run,
 )
 from spectra_lib.cli import app
-from spectra_lib.errors import SpectraError, UnknownNameError
+from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
 from spectra_lib.harder_datasets import HARDER
 from spectra_lib.networks import describe_model, list_models, network
 from spectra_lib.peaknet_variants import DEFAULTS, GRID, VARIANTS
@@ -234,7 +236,7 @@ def test_costs_are_those_of_this_machine_where_it_has_done_runs(worked):
     assert CostModel(RunRecords((elsewhere,))).estimate(record.spec).seconds == 2e6
 
 
-def test_workers_do_runs_at_the_same_time_and_each_once(tmp_path, monkeypatch):
+def test_workers_do_runs_at_the_same_time_and_each_once(tmp_path):
     together = threading.Barrier(2, timeout=20)
     done = []
 
@@ -243,9 +245,8 @@ def test_workers_do_runs_at_the_same_time_and_each_once(tmp_path, monkeypatch):
         done.append(spec.run_id)
         return "failed: on purpose"
 
-    monkeypatch.setattr("spectra_lib.campaign._in_own_process", run)
     tasks = campaign()[:4]
-    assert run_campaign(RunStore(tmp_path), tasks, workers=2, report=lambda line: None) == 4
+    assert run_campaign(RunStore(tmp_path), tasks, workers=2, report=lambda line: None, do_run=run) == 4
     assert sorted(done) == sorted(task.spec.run_id for task in tasks)
 
 
@@ -265,18 +266,99 @@ def test_records_travel_in_an_archive(worked, tmp_path):
     assert target.load(tasks[0].spec) == store.load(tasks[0].spec)
 
 
-def test_an_unsound_record_does_not_get_in(worked, tmp_path):
-    store, tasks, _, _ = worked
-    path = store.record_path(tasks[0].spec)
-    data = json.loads(path.read_text())
-    data["kept_epoch"] = 1 - data["kept_epoch"]
-    bad = tmp_path / path.name
-    bad.write_text(json.dumps(data))
-    archive = tmp_path / "bad.tar.gz"
+def pack_texts(archive, texts):
+    """Put files given by name and text into an archive."""
     with tarfile.open(archive, "w:gz") as packed:
-        packed.add(bad, arcname=f"smoke/{path.name}")
-    with pytest.warns(UserWarning, match="kept epoch"):
-        assert unpack_records(archive, RunStore(tmp_path / "store")) == (0, 0, 0)
+        for name, text in texts.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            packed.addfile(info, io.BytesIO(text.encode()))
+    return archive
+
+
+def one_error_less(data):
+    data["test"]["errors"] -= 1
+
+
+def other_best_epoch(data):
+    data["kept_epoch"] = 1 - data["kept_epoch"]
+
+
+def huge(data):
+    data["spec"]["dataset"] = {"name": "smoke", "n_classes": 10**9}
+
+
+def impossible(data):
+    data["spec"]["dataset"] = {"name": "smoke", "n_points": 4, "boundary": 1, "n_classes": 90, "max_height": 1}
+    data["digest"] = RunSpec.model_validate(data["spec"]).digest
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (other_best_epoch, "kept epoch"),
+        (one_error_less, "test: errors by the predictions"),
+        (huge, "at most 10000000 are checked"),
+        (impossible, "its dataset cannot be made"),
+    ],
+)
+def test_an_unsound_record_does_not_get_in(spoil, says, worked, tmp_path):
+    store, tasks, _, _ = worked
+    good, bad = (store.record_path(task.spec) for task in tasks[:2])
+    data = json.loads(bad.read_text())
+    assert data["test"]["errors"] > 0
+    spoil(data)
+    texts = {f"smoke/{bad.name}": json.dumps(data), f"smoke/{good.name}": good.read_text()}
+    target = RunStore(tmp_path / "store")
+    with pytest.warns(UserWarning, match=f"is not taken: .*{says}"):
+        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), target) == (1, 0, 0)
+    assert list(load_records(target.path)) == [store.load(tasks[0].spec)]
+
+
+def test_a_record_under_a_strange_name_does_not_get_in(worked, tmp_path):
+    store, tasks, _, _ = worked
+    texts = {"smoke/other.json": store.record_path(tasks[0].spec).read_text()}
+    with pytest.warns(UserWarning, match=f"the file should be called smoke/{tasks[0].spec.run_id}.json"):
+        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), RunStore(tmp_path / "store")) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/escaped", "..", "a/b", "a\n"])
+@pytest.mark.parametrize("field", ["model", "dataset"])
+def test_a_record_cannot_name_a_place_outside_the_store(field, name, worked, tmp_path):
+    store, tasks, _, _ = worked
+    data = json.loads(store.record_path(tasks[0].spec).read_text())
+    data["spec"][field] = name if field == "model" else {"name": name}
+    archive = pack_texts(tmp_path / "a.tar.gz", {"smoke/a.json": json.dumps(data)})
+    (tmp_path / "deep").mkdir()
+    with pytest.raises(StoreError, match=rf"{field}.*should match pattern"):
+        unpack_records(archive, RunStore(tmp_path / "deep" / "store"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
+
+
+def test_a_damaged_record_keeps_the_whole_archive_out(worked, tmp_path):
+    store, tasks, _, _ = worked
+    first, second = (store.record_path(task.spec) for task in tasks[:2])
+    texts = {f"smoke/{first.name}": first.read_text(), f"smoke/{second.name}": second.read_text()[:100]}
+    target = RunStore(tmp_path / "store")
+    with pytest.raises(StoreError, match="not a complete record"):
+        unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), target)
+    assert not list(target.path.iterdir())
+
+
+def test_a_record_of_a_run_under_way_does_not_get_in(worked, tmp_path):
+    store, tasks, _, _ = worked
+    path, target = store.record_path(tasks[0].spec), RunStore(tmp_path / "store")
+    archive = pack_texts(tmp_path / "a.tar.gz", {f"smoke/{path.name}": path.read_text()})
+    with target.lock(tasks[0].spec), pytest.warns(UserWarning, match="its run is being done here"):
+        assert unpack_records(archive, target) == (0, 0, 0)
+    assert unpack_records(archive, target) == (1, 0, 0)
+
+
+def test_a_store_that_cannot_be_written_takes_no_archive(worked, tmp_path):
+    archive = tmp_path / "records.tar.gz"
+    pack_records(worked[0], archive)
+    with pytest.raises(StoreError, match="cannot write to the store"):
+        unpack_records(archive, RunStore(archive))
 
 
 def test_a_run_that_is_under_way_is_passed_over(tmp_path):
@@ -290,6 +372,18 @@ def test_a_run_that_is_under_way_is_passed_over(tmp_path):
         assert run_campaign(store, campaign(file), report=lambda line: None) == 0
     assert store.load(spec) is None
     assert train(spec, store, quiet=True).faults() == []
+
+
+def test_a_run_that_turns_out_to_be_in_other_hands_is_tried_once(tmp_path):
+    tried = []
+
+    def run(spec, *_):
+        tried.append(spec.run_id)
+        return BUSY
+
+    tasks = campaign()[:3]
+    assert run_campaign(RunStore(tmp_path), tasks, report=lambda line: None, do_run=run) == 0
+    assert sorted(tried) == sorted(task.spec.run_id for task in tasks)
 
 
 def test_a_run_ends_with_the_campaign_that_started_it():

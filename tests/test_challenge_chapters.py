@@ -396,6 +396,15 @@ def all_runs(data) -> list[RunRecord]:
     return runs
 
 
+@pytest.fixture(scope="module")
+def full_store(tmp_path_factory, challenge) -> Path:
+    """A store with all these runs, not to be changed."""
+    store = RunStore(tmp_path_factory.mktemp("full"))
+    for record in all_runs(challenge):
+        store.save(record)
+    return store.path
+
+
 def run_chapter(name: str, project: Path, monkeypatch, **parameters) -> dict[str, str]:
     """Run the code of a chapter in this process; give what it puts into the text, and its tables."""
     (project / "notebooks").mkdir(exist_ok=True)
@@ -433,10 +442,8 @@ def test_challenge_chapter_without_records(tmp_path, monkeypatch):
     assert "| CNN6 | ReLU | 85.2" in said["tab-linear-relu"]
 
 
-def test_challenge_chapter_with_all_records(tmp_path, monkeypatch, challenge):
-    store = RunStore(tmp_path / "results")
-    for record in all_runs(challenge):
-        store.save(record)
+def test_challenge_chapter_with_all_records(tmp_path, monkeypatch, full_store):
+    (tmp_path / "results").symlink_to(full_store)
     said = run_chapter("challenge", tmp_path, monkeypatch)
     assert (said["here"], said["missing"]) == ("75", "0")
     assert (
@@ -460,10 +467,8 @@ def test_ablations_chapter_without_records(tmp_path, monkeypatch):
     assert "convolutional dropout: 0.2 → 0.0" in said["tab-pairs-2"]
 
 
-def test_ablations_chapter_with_all_records(tmp_path, monkeypatch, challenge):
-    store = RunStore(tmp_path / "results")
-    for record in all_runs(challenge):
-        store.save(record)
+def test_ablations_chapter_with_all_records(tmp_path, monkeypatch, full_store):
+    (tmp_path / "results").symlink_to(full_store)
     said = run_chapter("ablations", tmp_path, monkeypatch)
     assert said["missing"] == "0" and said["n_single"] == said["n_single_planned"]
     assert said["n_pooled"] == said["n_pooled_planned"] == "40"
@@ -494,10 +499,8 @@ def test_benchmark_chapter_without_records(tmp_path, monkeypatch):
     assert said["tab-test-errors"].count("\n| ") == 9
 
 
-def test_benchmark_chapter_of_some_networks_and_seeds(tmp_path, monkeypatch, challenge):
-    store = RunStore(tmp_path / "results")
-    for record in all_runs(challenge):
-        store.save(record)
+def test_benchmark_chapter_of_some_networks_and_seeds(tmp_path, monkeypatch, full_store):
+    (tmp_path / "results").symlink_to(full_store)
     said = run_chapter("benchmark", tmp_path, monkeypatch, models=["cnn3", "vgg"], seeds=[0, 1])
     assert (said["general_planned"], said["challenge_planned"], said["challenge_here"]) == ("4 runs", "8 runs", "8")
     assert said["tab-test-errors"].count("\n| ") == 3 and "CNN6" not in said["tab-runs"]

@@ -137,6 +137,15 @@ def test_loading_twice_does_nothing_and_a_change_is_noticed(tmp_path: Path):
         load_plugin(file)
 
 
+@pytest.mark.parametrize("name", ["../mine", "my net", "", "m" * 61])
+def test_a_network_whose_name_cannot_be_a_file_is_refused(tmp_path: Path, name: str):
+    file = tmp_path / "net.py"
+    file.write_text(NETWORK.format(name=name))
+    with pytest.raises(PluginError, match="cannot be the name of a network; use letters"):
+        load_plugin(file)
+    assert name not in list_models()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,9 +2,12 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,13 +206,13 @@ def test_loading_a_store_stops_at_a_damaged_record(record, tmp_path):
         load_records(tmp_path)
 
 
-@pytest.mark.parametrize("failing", ["os.fsync", "Path.replace", "tempfile.mkstemp"])
-def test_a_full_disk_leaves_nothing_behind(failing, record, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("owner", "failing"), [(os, "fsync"), (Path, "replace"), (tempfile, "mkstemp")])
+def test_a_full_disk_leaves_nothing_behind(owner, failing, record, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     store = RunStore(tmp_path)
-    monkeypatch.setattr(f"spectra_lib.atomic_file.{failing}", full)
+    monkeypatch.setattr(owner, failing, full)
     with pytest.raises(StoreError, match=r"cannot write the record .*No space left on device; free some space"):
         store.save(record)
     assert not list((tmp_path / "smoke").iterdir())
@@ -243,6 +246,65 @@ def test_only_one_holds_a_run(record, tmp_path):
         thread.join()
         assert outcomes == [f"another process is working on {record.spec.run_id}; wait for it, or choose another run"]
     assert not store.is_busy(record.spec)
+
+
+def test_asking_about_a_run_never_keeps_it_from_starting(record, tmp_path):
+    store, done = RunStore(tmp_path), threading.Event()
+    asked = [0] * 4
+
+    def ask(number):
+        while not done.is_set():
+            RunStore(tmp_path).is_busy(record.spec)
+            asked[number] += 1
+
+    askers = [threading.Thread(target=ask, args=(number,)) for number in range(len(asked))]
+    for asker in askers:
+        asker.start()
+    try:
+        for _ in range(500):
+            with store.lock(record.spec):  # raises if it is taken
+                assert store.is_busy(record.spec)
+    finally:
+        done.set()
+        for asker in askers:
+            asker.join()
+    assert min(asked) > 0
+    assert not store.is_busy(record.spec)
+
+
+def test_asking_about_a_run_leaves_no_trace(record, tmp_path):
+    store = RunStore(tmp_path / "store")
+    assert not store.is_busy(record.spec)
+    assert not store.path.exists()
+
+
+def test_a_run_is_free_again_when_its_process_is_killed(record, tmp_path):
+    script = (
+        "import sys, time\n"
+        "from spectra_lib.records import RunStore\n"
+        "from spectra_lib.runs import TRUSTED, RunSpec\n"
+        "with RunStore(sys.argv[1]).lock(RunSpec.model_validate_json(sys.argv[2], context=TRUSTED)):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(120)\n"
+    )
+    store, spec = RunStore(tmp_path), record.spec
+    command = [sys.executable, "-c", script, str(tmp_path), spec.model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        assert store.is_busy(spec)
+        with pytest.raises(BusyError), store.lock(spec):
+            pass
+        assert store.is_busy(spec)  # having been refused frees nothing
+        holder.kill()
+    assert not store.is_busy(spec)
+    with store.lock(spec):
+        pass
+
+
+def test_an_error_inside_a_held_run_comes_out_as_it_is(record, tmp_path):
+    with pytest.raises(OSError, match="inside"), RunStore(tmp_path).lock(record.spec):
+        raise OSError("inside")
+    assert not RunStore(tmp_path).is_busy(record.spec)
 
 
 # Faults

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,9 +16,10 @@ import keras
 import numpy as np
 import pytest
 
-from spectra_lib import backend, checkpoints, machine, training
+from spectra_lib import backend, machine, training
 from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import BudgetError, SpectraError, StoreError
+from spectra_lib.networks import describe_model
 from spectra_lib.records import BusyError, RunStore
 from spectra_lib.runs import RunSpec
 from spectra_lib.training import SpectraBatches, epoch_order, train
@@ -33,21 +35,59 @@ def undisturbed(tmp_path_factory):
     return train(SPEC, tmp_path_factory.mktemp("undisturbed"), quiet=True)
 
 
-def train_in_own_process(store: Path, before: str = "", backend: str = "tensorflow") -> subprocess.CompletedProcess:
-    """Do the run in a fresh process, with some Python before it; the process may be killed on the way."""
+def train_in_own_process(
+    store: Path,
+    backend: str = "tensorflow",
+    killed_after: int | None = None,
+    no_room_after: tuple[int, int] | None = None,
+    keep_weights: bool = True,
+) -> subprocess.CompletedProcess:
+    """Do the run in a fresh process, which may be killed on the way.
+
+    Parameters
+    ----------
+    store : Path
+        Store of the run.
+    backend : str
+        Backend.
+    killed_after : int, optional
+        The process kills itself after so many epochs.
+    no_room_after : (int, int), optional
+        Once the checkpoint of so many epochs is written, the system kills the process when it lets a file grow beyond
+        so many bytes.
+    keep_weights : bool
+        Whether the weights are written, before the record.
+    """
     script = (
-        "import json, os, signal, sys\n"
-        "from spectra_lib import checkpoints, records, training\n"
+        "import json, os, resource, signal, sys, time\n"
+        "from pathlib import Path\n"
+        "from spectra_lib import training\n"
+        "from spectra_lib.dataset import make_dataset\n"
+        "from spectra_lib.records import RunStore\n"
         "from spectra_lib.runs import RunSpec\n"
-        "def die(*_):\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "on_epoch = None\n"
-        f"{before}\n"
-        "training.train(RunSpec(**json.loads(sys.argv[1])), sys.argv[2], quiet=True, on_epoch=on_epoch)\n"
+        "spec, store = RunSpec(**json.loads(sys.argv[1])), sys.argv[2]\n"
+        "killed_after, no_room_after, keep_weights = json.loads(sys.argv[3])\n"
+        "make_dataset('smoke').train.spectra()  # compiled, and that written\n"
+        "def on_epoch(progress):\n"
+        "    if killed_after == progress.epoch:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    if no_room_after is not None:\n"
+        "        limit_from(progress.epoch)\n"
+        "def limit_from(epoch):\n"
+        "    state, end = RunStore(store).work_path(spec) / f'state-{epoch:04d}.npz', time.monotonic() + 60\n"
+        "    while epoch and not state.exists() and time.monotonic() < end:\n"
+        "        time.sleep(0.01)\n"
+        "    if epoch == no_room_after[0]:\n"
+        "        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (no_room_after[1], no_room_after[1]))\n"
+        "if no_room_after is not None:\n"
+        "    limit_from(0)\n"
+        "training.train(spec, store, quiet=True, on_epoch=on_epoch, keep_weights=keep_weights)\n"
     )
+    moment = json.dumps([killed_after, no_room_after, keep_weights])
     return subprocess.run(
-        [sys.executable, "-c", script, json.dumps(FIELDS), str(store)],
-        env=os.environ | {"KERAS_BACKEND": backend},
+        [sys.executable, "-c", script, json.dumps(FIELDS), str(store), moment],
+        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -78,52 +118,51 @@ def test_the_record_is_sound_and_complete(undisturbed):
     assert undisturbed.peak_memory_bytes > 1e8
 
 
-AFTER_EPOCH_2 = "on_epoch = lambda progress: die() if progress.epoch == 2 else None"
-WHILE_WRITING_A_CHECKPOINT = """
-def half_written(path, arrays, book, write=checkpoints._write_arrays):
-    if path.name == "state-0003.npz":
-        path.with_suffix(".partial").write_bytes(b"half")
-        die()
-    write(path, arrays, book)
-checkpoints._write_arrays = half_written
-"""
-BETWEEN_KEPT_WEIGHTS_AND_STATE = """
-def interrupted(path, arrays, book, write=checkpoints._write_arrays):
-    if path.name == "state-0001.npz":
-        die()
-    write(path, arrays, book)
-checkpoints._write_arrays = interrupted
-"""
-WHILE_WRITING_THE_WEIGHTS = "os.fsync = die"  # the first files that are synced
-WHILE_WRITING_THE_RECORD = "records.RunStore.save = die"
+@pytest.fixture(scope="module")
+def killed_store(tmp_path_factory):
+    """A store with the checkpoints of a run that was killed; copied by each test that needs one."""
+    folder = tmp_path_factory.mktemp("killed")
+    assert train_in_own_process(folder, killed_after=2).returncode == -signal.SIGKILL
+    return folder
 
 
-@pytest.mark.parametrize(
-    ("moment", "epochs_left_of"),
-    [
-        (AFTER_EPOCH_2, (1, 2)),
-        (WHILE_WRITING_A_CHECKPOINT, (2, 2)),
-        (BETWEEN_KEPT_WEIGHTS_AND_STATE, (0, 0)),
-        (WHILE_WRITING_THE_WEIGHTS, (4, 4)),
-        (WHILE_WRITING_THE_RECORD, (4, 4)),
-    ],
-    ids=[
-        "after an epoch",
-        "while writing a checkpoint",
-        "between its files",
-        "while writing the weights",
-        "while writing the record",
-    ],
-)
-def test_killed_and_started_again_it_ends_in_the_same_record(moment, epochs_left_of, undisturbed, tmp_path):
-    killed = train_in_own_process(tmp_path, moment)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+def test_killed_after_an_epoch_and_started_again_it_ends_in_the_same_record(undisturbed, killed_store, tmp_path):
+    shutil.copytree(killed_store, tmp_path, dirs_exist_ok=True)
     assert RunStore(tmp_path).load(SPEC) is None
     record = train(SPEC, tmp_path, quiet=True)
     assert record.result() == undisturbed.result()
-    first, last = epochs_left_of
-    assert first <= record.sessions[-1].first_epoch <= last
+    assert 1 <= record.sessions[-1].first_epoch <= 2  # the last checkpoint was under way
     assert not RunStore(tmp_path).work_path(SPEC).exists()
+    assert [path.name for path in (tmp_path / ".weights").iterdir()] == [SPEC.run_id]
+
+
+WEIGHTS = 4 * describe_model("cnn2", 256, 4, hidden_units=[16]).parameters
+"""Bytes of the run's weights; a state holds them three times, with the moments of the optimizer."""
+
+
+@pytest.mark.parametrize(
+    ("no_room_after", "keep_weights", "complete", "half_written"),
+    [
+        ((2, 1000), True, "state-0002.npz", "*.partial"),
+        ((0, 2 * WEIGHTS), True, "kept-0000.npz", "state-0001.partial"),
+        ((4, 1000), True, "state-0004.npz", f".partial-{SPEC.run_id}"),
+        ((4, 1000), False, "state-0004.npz", f".{SPEC.run_id}-*.partial"),
+    ],
+    ids=["while writing a checkpoint", "between its files", "while writing the weights", "while writing the record"],
+)
+def test_killed_in_mid_write_and_started_again_it_ends_in_the_same_record(
+    no_room_after, keep_weights, complete, half_written, undisturbed, tmp_path
+):
+    killed = train_in_own_process(tmp_path, no_room_after=no_room_after, keep_weights=keep_weights)
+    assert killed.returncode == -signal.SIGXFSZ, killed.stderr
+    store = RunStore(tmp_path)
+    assert store.load(SPEC) is None
+    assert (store.work_path(SPEC) / complete).exists()
+    assert len([*tmp_path.rglob(half_written)]) == 1
+    record = train(SPEC, tmp_path, quiet=True)
+    assert record.result() == undisturbed.result()
+    assert record.sessions[-1].first_epoch == no_room_after[0]
+    assert not store.work_path(SPEC).exists()
     assert [path.name for path in (tmp_path / ".weights").iterdir()] == [SPEC.run_id]
 
 
@@ -175,14 +214,6 @@ def test_on_a_gpu_training_stands_still_for_a_small_share_of_the_time(undisturbe
     assert record.result() == undisturbed.result()
 
 
-@pytest.fixture(scope="module")
-def killed_store(tmp_path_factory):
-    """A store with the checkpoints of a run that was killed; copied by each test that needs one."""
-    folder = tmp_path_factory.mktemp("killed")
-    assert train_in_own_process(folder, AFTER_EPOCH_2).returncode == -signal.SIGKILL
-    return folder
-
-
 def test_a_truncated_checkpoint_is_named_and_an_older_or_new_start_used(undisturbed, killed_store, tmp_path):
     shutil.copytree(killed_store, tmp_path, dirs_exist_ok=True)
     (state,) = RunStore(tmp_path).work_path(SPEC).glob("state-*.npz")
@@ -219,11 +250,11 @@ def test_a_full_disk_ends_with_a_clear_error_and_the_store_is_whole(undisturbed,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.np.lib.format, "write_array", full)
+        patch.setattr(np.lib.format, "write_array", full)
         with pytest.raises(StoreError, match=r"checkpoint of epoch 1 .*No space left on device; free some space"):
             train(SPEC, tmp_path, quiet=True)
     with monkeypatch.context() as patch:
-        patch.setattr("spectra_lib.atomic_file.tempfile.mkstemp", full)
+        patch.setattr(tempfile, "mkstemp", full)
         with pytest.raises(StoreError, match="cannot write the record"):
             train(SPEC, tmp_path, quiet=True)
     assert not list(tmp_path.glob("smoke/*"))
@@ -232,36 +263,42 @@ def test_a_full_disk_ends_with_a_clear_error_and_the_store_is_whole(undisturbed,
     assert record.result() == undisturbed.result()
 
 
+def hold_up_writing(monkeypatch, until: threading.Event) -> None:
+    """Let no array of a checkpoint be written before an event."""
+
+    class Held(np.ndarray):
+        @property
+        def shape(self):  # what is asked first of an array that is written
+            assert until.wait(60)
+            return super().shape
+
+    real = backend.get_state
+    monkeypatch.setattr(backend, "get_state", lambda variables: [array.view(Held) for array in real(variables)])
+
+
 def test_while_a_checkpoint_is_being_written_short_epochs_go_without(undisturbed, tmp_path, monkeypatch):
     """So that the state of a large network does not hold up a fast machine."""
-    written = []
-
-    def slowly(path, arrays, book, write=checkpoints._write_arrays):
-        write(path, arrays, book)
-        if path.name.startswith("state"):
-            written.append(path.name)
-            if len(written) == 1:
-                assert third_epoch.wait(60)
-
     third_epoch = threading.Event()
-    monkeypatch.setattr(checkpoints, "_write_arrays", slowly)
-    record = train(
-        SPEC, tmp_path, quiet=True, on_epoch=lambda progress: third_epoch.set() if progress.epoch == 3 else None
-    )
+    hold_up_writing(monkeypatch, third_epoch)
+    work, found = RunStore(tmp_path).work_path(SPEC), {}
+
+    def look(progress):
+        if progress.epoch == 3:
+            found[3] = {path.name for path in work.glob("state-*.npz")}
+            third_epoch.set()
+            deadline = time.monotonic() + 60
+            while not (work / "state-0001.npz").exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+        found[progress.epoch] = found.get(progress.epoch, set()) | {path.name for path in work.glob("state-*.npz")}
+
+    record = train(SPEC, tmp_path, quiet=True, on_epoch=look)
     assert record.result() == undisturbed.result()
-    assert written[0] == "state-0001.npz" and written[-1] == "state-0004.npz"
-    assert "state-0002.npz" not in written and "state-0003.npz" not in written
+    assert found[1] == found[2] == set()
+    assert found[3] == {"state-0001.npz"}
+    assert found[4] <= {"state-0001.npz", "state-0004.npz"}
 
 
 def test_out_of_time_the_last_epoch_is_saved_even_if_its_turn_was_passed_over(undisturbed, tmp_path, monkeypatch):
-    begun = []
-
-    def slowly(path, arrays, book, write=checkpoints._write_arrays):
-        begun.append(path.name)
-        if len(begun) == 1:
-            assert second_epoch.wait(60)
-        write(path, arrays, book)
-
     second_epoch = threading.Event()
 
     class Deadline:
@@ -270,7 +307,7 @@ def test_out_of_time_the_last_epoch_is_saved_even_if_its_turn_was_passed_over(un
         def __lt__(self, now):
             return second_epoch.is_set()
 
-    monkeypatch.setattr(checkpoints, "_write_arrays", slowly)
+    hold_up_writing(monkeypatch, second_epoch)
     on_epoch = lambda progress: second_epoch.set() if progress.epoch == 2 else None  # noqa: E731
     with pytest.raises(BudgetError, match="after 2 epochs"):
         train(SPEC, tmp_path, quiet=True, deadline=Deadline(), on_epoch=on_epoch)
@@ -315,7 +352,7 @@ def test_a_checkpoint_of_other_data_is_refused(killed_store, tmp_path):
 
 
 def test_jax_trains_the_same_specification(undisturbed, tmp_path):
-    done = train_in_own_process(tmp_path, backend="jax")
+    done = train_in_own_process(tmp_path, "jax")
     assert done.returncode == 0, done.stderr
     record = RunStore(tmp_path).load(SPEC)
     assert record.sessions[0].backend == "jax" and record.faults(make_dataset("smoke")) == []
@@ -360,13 +397,15 @@ def test_the_reported_progress_goes_to_a_log_file_as_lines(tmp_path):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "spectra_lib", "train", "--dataset", "smoke", "--model", "vgg"),
-            *("--max-epochs", "2", "--store", str(tmp_path)),
+            *("--max-epochs", "2", "--execution", "xla", "--store", str(tmp_path)),
         ],
         capture_output=True,
         text=True,
         check=True,
     )
     assert "2/2 epochs" in done.stderr and "val_loss" in done.stderr and "\r" not in done.stderr
+    (run_id,) = {line.partition(":")[0] for line in done.stderr.splitlines() if line}  # TensorFlow says nothing
+    assert run_id.startswith("smoke-vgg-linear-paper-s0-")
 
 
 def test_large_values_are_assigned_whole(monkeypatch):

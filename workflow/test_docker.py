@@ -69,7 +69,7 @@ def make_base() -> None:
 
 
 def pip_settings(folder: Path) -> list[str]:
-    """Let pip in the image find packages where pip on this machine does; nothing of it stays in the image."""
+    """Let pip and uv in the image find packages where pip on this machine does; nothing of it stays in the image."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, text=True, capture_output=True)
     settings: dict[str, str] = {}
     for line in listed.stdout.splitlines():
@@ -85,7 +85,10 @@ def pip_settings(folder: Path) -> list[str]:
     paths = sorted({path for path in [*words, *paths] if path.startswith("/") and Path(path).exists()})
     conf = folder / "pip.conf"
     conf.write_text("\n".join(["[global]", *(f"{k} = {v}" for k, v in settings.items())]) + "\n", encoding="utf-8")
-    mounts = [f"{conf}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in paths)]
+    uv = folder / "uv.toml"
+    index = [f'index-url = "{settings["index-url"]}"'] if "index-url" in settings else []
+    uv.write_text("\n".join(["system-certs = true", *index]) + "\n", encoding="utf-8")
+    mounts = [f"{conf}:/etc/pip.conf:ro", f"{uv}:/etc/uv/uv.toml:ro", *(f"{path}:{path}:ro" for path in paths)]
     return [word for mount in mounts for word in ("--volume", mount)]
 
 

@@ -113,9 +113,13 @@ def make_environment(folder: Path) -> Path:
 
 
 def install(python: Path, *packages: str) -> None:
-    """Install packages in the versions of the lock file."""
+    """Install packages in the versions of the lock file; pip takes no hashes for packages that are named without."""
+    lock = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
     words = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*words, "-c", PROJECT / "requirements.lock", *packages], check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as versions:
+        versions.write("\n".join(re.findall(r"^[\w.-]+==[^\s]+", lock, re.MULTILINE)) + "\n")
+        versions.flush()
+        subprocess.run([*words, "-c", versions.name, *packages], check=True)
 
 
 def environment() -> dict[str, str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectra_lib.dataset import Dataset, Split
 from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib.names import check_name
 
 
 class Baseline(Protocol):
@@ -56,7 +57,7 @@ def register_baseline(name: str) -> Callable[[Fit], Fit]:
     """
 
     def decorate(fit: Fit) -> Fit:
-        if name in _REGISTRY:
+        if check_name(name, "baseline") in _REGISTRY:
             raise SpecificationError(f"a baseline named {name!r} is registered already; choose another name")
         _REGISTRY[name] = fit
         return fit

@@ -15,6 +15,7 @@ from spectra_lib import machine
 from spectra_lib.baselines.registry import fit_baseline
 from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpecificationError
+from spectra_lib.names import Name
 from spectra_lib.records import data_digests
 from spectra_lib.specification import DatasetSpec, Value, dataset_spec, list_datasets
 
@@ -68,7 +69,7 @@ class BaselineResult(Value):
     """
 
     schema_version: Literal[1] = 1
-    name: str
+    name: Name
     dataset: str | DatasetSpec
     data_digests: dict[str, str]
     settings: dict[str, float | int | str] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from spectra_lib.baselines.registry import list_baselines
 from spectra_lib.baselines.result import BaselineResult, measure_baseline
 from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib.names import path_inside
 from spectra_lib.specification import DatasetSpec
 
 FOLDER = "baselines"
@@ -26,7 +27,7 @@ def result_path(store: str | Path, dataset: str, name: str) -> Path:
     >>> result_path("results", "challenge", "cosine").as_posix()
     'results/baselines/challenge/cosine.json'
     """
-    return Path(store) / FOLDER / dataset / f"{name}.json"
+    return path_inside(Path(store) / FOLDER, dataset, f"{name}.json")
 
 
 def save_result(store: str | Path, result: BaselineResult) -> Path:

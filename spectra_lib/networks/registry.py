@@ -20,6 +20,7 @@ import numpy as np
 from keras import KerasTensor, layers
 
 from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib.names import check_name
 from spectra_lib.networks.blocks import classifier, output_dtype, probabilities
 
 HiddenActivation = Literal["linear", "relu"]
@@ -159,7 +160,7 @@ def register_variant(name: str, *, of: str, reference: str, doi: str, **changes:
 
 
 def _add(entry: Network) -> None:
-    if entry.name in _REGISTRY:
+    if check_name(entry.name, "network") in _REGISTRY:
         raise SpecificationError(f"a network named {entry.name!r} is registered already; choose another name")
     _REGISTRY[entry.name] = entry
 
