@@ -323,8 +323,8 @@ class CostModel:
             self._epochs.setdefault(key, []).append(len(record.history))
             if record.sessions[-1].device == device:
                 seconds = statistics.median(record.history.seconds)
-                self._times.setdefault((*key, _work(record.spec)), []).append(seconds)
-                rates.setdefault(record.spec.model, []).append(_work(record.spec) / seconds)
+                self._times.setdefault((*key, work_of(record.spec)), []).append(seconds)
+                rates.setdefault(record.spec.model, []).append(work_of(record.spec) / seconds)
         self._rates = {model: statistics.median(found) for model, found in rates.items()}
         # For networks that never ran here; one that does not convolve says nothing about those that do.
         convolving = [rate for model, rate in self._rates.items() if model in (*PUBLISHED, *MODIFIED)]
@@ -335,13 +335,19 @@ class CostModel:
         key = spec.dataset_spec.name, spec.model
         every = [count for counts in self._epochs.values() for count in counts]
         epochs = self._epochs.get(key) or every or [TYPICAL_EPOCHS]
-        times = self._times.get((*key, _work(spec)))
-        seconds = statistics.median(times) if times else _work(spec) / self._rates.get(spec.model, self._rate)
+        times = self._times.get((*key, work_of(spec)))
+        seconds = statistics.median(times) if times else work_of(spec) / self._rates.get(spec.model, self._rate)
         return Estimate(min(statistics.median(epochs), spec.max_epochs), seconds, times is not None)
 
 
-def _work(spec: RunSpec) -> float:
-    """Multiply-adds of an epoch's forward passes."""
+def work_of(spec: RunSpec) -> float:
+    """Multiply-adds of the forward passes of an epoch, training spectra alone.
+
+    Examples
+    --------
+    >>> work_of(variant_run("benchmark", Variant("cnn2"), 0))
+    1742500000000.0
+    """
     data = spec.dataset_spec
     multiply_adds = MULTIPLY_ADDS.get(spec.model, TYPICAL_MULTIPLY_ADDS)
     for option, value in spec.options.items():

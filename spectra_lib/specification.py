@@ -365,7 +365,7 @@ class DatasetSpec(Value):
         if not isinstance(data, dict):
             raise SpecificationError(f"{source}: expected a JSON object, received {type(data).__name__}")
         if "datapoints" in data:
-            data = _from_published_layout(data, source)
+            data = from_published_layout(data, source)
         return cls.read(data, source)
 
     @classmethod
@@ -410,7 +410,27 @@ _PUBLISHED_FIELDS = {
 }
 
 
-def _from_published_layout(data: dict[str, Any], source: str) -> dict[str, Any]:
+def from_published_layout(data: dict[str, Any], source: str) -> dict[str, Any]:
+    """Translate a specification in the published layout into fields of `DatasetSpec`.
+
+    Parameters
+    ----------
+    data : dict
+        Content of the file: ``datapoints``, ``classes``, ``spectra`` ...
+    source : str
+        Where it comes from, for the error.
+
+    Raises
+    ------
+    SpecificationError
+        If a field is missing, or the classes are not numbered from 0.
+
+    Examples
+    --------
+    >>> fields = dict.fromkeys(_PUBLISHED_FIELDS, 2) | {"spectra": {}}
+    >>> from_published_layout(fields, "mine.json")["n_points"]
+    2
+    """
     missing = [key for key in (*_PUBLISHED_FIELDS, "spectra") if key not in data]
     if missing:
         raise SpecificationError(f"{source}: the published layout needs the fields {', '.join(missing)}")
