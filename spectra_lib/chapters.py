@@ -60,7 +60,7 @@ class ChapterError(SpectraError):
 
 
 def _models() -> Sequence[str]:
-    from spectra_lib.networks import list_models  # imports keras
+    from spectra_lib.networks import list_models
 
     return list_models()
 

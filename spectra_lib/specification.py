@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spectra_lib.errors import SpecificationError, UnknownNameError, explain
 
@@ -566,6 +566,28 @@ def dataset_spec(name: str) -> DatasetSpec:
     if name not in _NAMED:
         raise UnknownNameError("dataset", name, _NAMED)
     return _NAMED[name]()
+
+
+def name_if_built_in(dataset: str | DatasetSpec) -> str | DatasetSpec:
+    """Give the name of a built-in dataset, of one that is equal to it too; another specification stays.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no built-in dataset of that name.
+
+    Examples
+    --------
+    >>> name_if_built_in(dataset_spec("smoke"))
+    'smoke'
+    """
+    if isinstance(dataset, str):
+        return dataset_spec(dataset).name
+    return dataset.name if dataset.name in _NAMED and dataset_spec(dataset.name) == dataset else dataset
+
+
+DatasetOrName = Annotated[str | DatasetSpec, AfterValidator(name_if_built_in)]
+"""A dataset in a specification or a record: the name of a built-in one, or a specification of its own."""
 
 
 def find_dataset(text: str) -> DatasetSpec:

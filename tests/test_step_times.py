@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from spectra_lib.ablations import NORMALISED
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.errors import StoreError
 from spectra_lib.figures.methods import lost_by_windows, step_rows, sum_of_steps
+from spectra_lib.networks.catalogue import PUBLISHED
 from spectra_lib.step_times import StepTime, StepTimes, load_step_times, save_step_times
 from spectra_lib.training import automatic_execution
 

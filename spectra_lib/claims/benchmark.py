@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.ndimage import median_filter
 
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
     SEEDS,
@@ -28,6 +27,8 @@ from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.display_names import network_name
+from spectra_lib.networks.catalogue import PUBLISHED
+from spectra_lib.networks.sizes import size_of
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.wording import counted, figure
 
@@ -39,8 +40,8 @@ TESTED, TRAINED = 4500, 25_000
 CONSIDERABLY = 0.75
 """Considerably or substantially fewer errors: less than this fraction."""
 
-CONVOLUTIONS = {"cnn2": 2, "cnn3": 3, "cnn6": 6, "vgg": 7, "resnet": 31, "cnn_bn": 3, "inc3": 21, "inc6": 39}
-"""Convolutions of each network, those of parallel branches and shortcuts included (checked in the tests)."""
+CONVOLUTIONS = {model: size_of(model).convolutions for model in PUBLISHED}
+"""Convolutions of each network, those of parallel branches and shortcuts included."""
 
 PLAIN = ("cnn2", "cnn3", "cnn6")
 NORMALISED = ("cnn_bn", "resnet")

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import stats
 
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.benchmark import PLAIN, loss_jumps, never_improved
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
@@ -27,6 +26,7 @@ from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.display_names import name_runs, network_name
+from spectra_lib.networks.catalogue import PUBLISHED, has_hidden_layers
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.single_changes import POOL_SCALE
 from spectra_lib.stalled_runs import is_stalled, stalled
@@ -34,7 +34,7 @@ from spectra_lib.wording import counted, figure, signed
 
 SECTION = "Results, Challenging test dataset"
 
-WITH_HIDDEN = tuple(model for model in PUBLISHED if model != "resnet")
+WITH_HIDDEN = tuple(model for model in PUBLISHED if has_hidden_layers(model))
 """Published networks with hidden layers, the only ones that an activation can be put into."""
 
 ABLATIONS = (

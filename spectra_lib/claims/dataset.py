@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.signal import find_peaks, peak_widths
 
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.comparison import ALL_SEEDS, conclude_for_every_run, waiting
 from spectra_lib.claims.evidence import TECHNIQUES, Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.dataset_statistics import coverage_of_test_peaks
 from spectra_lib.display_names import network_name
+from spectra_lib.networks.catalogue import PUBLISHED, activations
 from spectra_lib.observer import ideal_observer
 from spectra_lib.probes import BACKGROUND, NOISE
 from spectra_lib.records import RunRecord
@@ -201,9 +201,7 @@ def networks_are_robust(evidence: Evidence) -> Verdict:
     """
     groups = {model: evidence.on_general(model) for model in PUBLISHED}
     on_challenge = [
-        evidence.on_challenge(model, activation)
-        for model in PUBLISHED
-        for activation in (("relu",) if model == "resnet" else ("relu", "linear"))
+        evidence.on_challenge(model, activation) for model in PUBLISHED for activation in reversed(activations(model))
     ]
     runs: list[RunRecord] = [record for group in (*groups.values(), *on_challenge) for record in group]
     trials = [(loss, chance, kind, record) for record in runs for kind, loss, chance in _losses(evidence, record)]

@@ -20,7 +20,6 @@ from scipy.optimize import linear_sum_assignment
 
 from spectra_lib.errors import SpecificationError
 from spectra_lib.networks.adaptation import AdaptiveLayer
-from spectra_lib.networks.registry import register_model
 
 SMALLEST = 1e-4
 """Smallest height of a maximum that is taken for a peak, relative to the highest."""
@@ -294,7 +293,6 @@ def prototypes(
     )(peaks)
 
 
-@register_model("peaknet", reference="this work", head=prototypes)
 def peaknet(x: KerasTensor, *, max_peaks: int = 12) -> KerasTensor:
     """The list of the highest peaks."""
     return PeakFinder(max_peaks, dtype="float32", name="peaks")(x)
