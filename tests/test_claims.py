@@ -16,7 +16,7 @@ from spectra_lib.claims.causes import (
     collapse_gap,
 )
 from spectra_lib.claims.challenge import POOLING_OPTION, without_stalled_pairs
-from spectra_lib.claims.comparison import Comparison, backend_of, conclude, pair_by_seed, pairs_by_seed
+from spectra_lib.claims.comparison import Comparison, backend_of, conclude, pairs_by_seed
 from spectra_lib.claims.dataset import judge_generation
 from spectra_lib.claims.evidence import Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
@@ -755,8 +755,6 @@ def test_runs_are_paired_by_seed_on_the_same_backend(labels):
     assert backend_of(run(0, "relu", 40, "jax", "jax")) == "jax"  # interrupted, and resumed on the same
     assert pairs_by_seed(relu, linear) == [(relu[0], linear[0])]
     assert pairs_by_seed([relu[2]], [relu[2]]) == []
-    errors = pair_by_seed(RunRecords(tuple(relu)), RunRecords(tuple(linear)), lambda record: record.test.errors)
-    assert errors == [-10]
 
 
 def test_pairs_across_backends_do_not_count(nothing, labels):

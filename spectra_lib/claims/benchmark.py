@@ -14,6 +14,7 @@ from scipy.ndimage import median_filter
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
     SEEDS,
+    binomial_interval,
     compare_groups,
     conclude,
     conclude_for_every_run,
@@ -196,8 +197,7 @@ def majority(hits: int, n: int) -> tuple[Outcome, tuple[float, float]]:
     >>> [majority(hits, 12)[0].value for hits in (12, 6, 0)]
     ['supported', 'undecided', 'contradicted']
     """
-    limits = stats.binomtest(hits, n).proportion_ci(CONFIDENCE)
-    low, high = float(limits.low), float(limits.high)
+    low, high = binomial_interval(hits, n)
     return side_of(0.5, low, high), (100 * low, 100 * high)
 
 
@@ -294,10 +294,8 @@ def rank_correlation(first: Iterable[float], second: Iterable[float]) -> float:
     >>> rank_correlation([1, 2, 3], [30, 20, 10]), rank_correlation([1, 2], [5, 5])
     (-1.0, 0.0)
     """
-    ranks = [stats.rankdata(list(values)) for values in (first, second)]
-    if any(np.ptp(r) == 0 for r in ranks):
-        return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    both = [np.array(list(values), dtype=float) for values in (first, second)]
+    return float(stats.spearmanr(*both).statistic) if all(map(np.ptp, both)) else 0.0
 
 
 @claim(13, SECTION, "VGG and Resnet are not substantially better than the plain CNNs.", uses="test errors")
