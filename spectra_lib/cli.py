@@ -7,23 +7,18 @@ needs is imported when it runs, so that listing datasets does not start a deep-l
 
 from __future__ import annotations
 
-import json
-import time
 import warnings
-from collections.abc import Sequence
 from importlib import import_module
-from itertools import chain
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from spectra_lib import __version__
+from spectra_lib import __version__, datasets_cli, models_cli, records_cli
+from spectra_lib.ceiling_cli import ceiling_command
 from spectra_lib.claims_cli import claims_command
 from spectra_lib.errors import BudgetError, SpectraError
-from spectra_lib.plugins import load_plugins, plugin_of
-from spectra_lib.specification import dataset_spec, find_dataset, list_datasets
+from spectra_lib.train_cli import train_command
 
 
 class Commands(TyperGroup):
@@ -80,34 +75,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Synthetic spectra, the networks trained on them, and the records of their training.",
 )
-datasets = typer.Typer(no_args_is_help=True, help="List, show and export datasets.")
-models = typer.Typer(no_args_is_help=True, help="List and describe networks.")
-records = typer.Typer(no_args_is_help=True, help="List and check the records of training runs.")
-app.add_typer(datasets, name="datasets")
-app.add_typer(models, name="models")
 
 
 def _add_later(name: str, module: str, summary: str) -> None:
     group = type(f"{name.title()}Commands", (LaterCommands,), {"module": module})
     app.add_typer(typer.Typer(cls=group, no_args_is_help=True, help=summary), name=name)
-
-
-DatasetName = Annotated[str, typer.Argument(help="A name of 'datasets list', or a specification file (.json).")]
-ModelName = Annotated[str, typer.Argument(help="A name of 'models list'.")]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", metavar="KEY=VALUE", help="Option of the network, value as in JSON; may be repeated."),
-]
-Activation = Annotated[
-    str | None, typer.Option(help="linear or relu between hidden layers; left out, as the network was published.")
-]
-Store = Annotated[Path, typer.Option(help="Folder of the run records.", file_okay=False)]
-Plugins = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--plugin", help="Python file that registers networks; it is executed with your rights. May be repeated."
-    ),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -117,349 +89,13 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Show the vers
         raise typer.Exit
 
 
-@datasets.command("list")
-def list_datasets_command() -> None:
-    """List the built-in datasets.
-
-    Example:
-
-        spectra-lib datasets list
-    """
-    rows = []
-    for name in list_datasets():
-        spec = dataset_spec(name)
-        n_test = sum(len(spec.test.for_class(label)[2]) for label in range(spec.n_classes))
-        counts = spec.n_classes * spec.n_train, spec.n_classes * spec.n_validation, n_test
-        rows.append((name, spec.n_classes, spec.n_points, *counts))
-    _print_table(("name", "classes", "points", "training", "validation", "test"), rows)
-
-
-@datasets.command("show")
-def show_dataset_command(
-    dataset: DatasetName,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the specification file, to be edited.")] = False,
-) -> None:
-    """Show every parameter of a dataset.
-
-    Examples:
-
-        spectra-lib datasets show benchmark
-
-        spectra-lib datasets show laptop --json > mine.json
-
-        spectra-lib datasets show mine.json
-    """
-    spec = find_dataset(dataset)
-    if as_json:
-        typer.echo(spec.to_json())
-        return
-    rows = []
-    for name, value in spec.model_dump(mode="json").items():
-        parts = {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
-        rows += [(key, _brief(part)) for key, part in parts.items()]
-    _print_table(("parameter", "value"), [*rows, ("digest", spec.digest)])
-
-
-@datasets.command("export")
-def export_dataset_command(
-    dataset: DatasetName,
-    to: Annotated[Path, typer.Option(help="File to write, ending in .npz or .h5.", dir_okay=False)],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-) -> None:
-    """Write all spectra and labels of a dataset to a file, with the specification inside.
-
-    Examples:
-
-        spectra-lib datasets export challenge --to challenge.npz
-
-        spectra-lib datasets export mine.json --to mine.h5 --force
-    """
-    from spectra_lib.dataset import export_dataset, make_dataset
-
-    path = export_dataset(make_dataset(find_dataset(dataset)), to, overwrite=force)
-    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-
-
-@models.command("list")
-def list_models_command(plugin: Plugins = None) -> None:
-    """List the networks.
-
-    Examples:
-
-        spectra-lib models list
-
-        spectra-lib models list --plugin my_net.py
-    """
-    from spectra_lib.networks import list_models, network
-
-    load_plugins(plugin or ())
-    entries = [network(name) for name in list_models()]
-    rows = [(e.name, e.reference, e.variant_of or "", e.hidden_activation or "", e.doi) for e in entries]
-    _print_table(("name", "reference", "variant of", "hidden layers", "doi"), rows)
-
-
-@models.command("show")
-def show_model_command(
-    model: ModelName,
-    points: Annotated[int, typer.Option(help="Points of a spectrum.")] = 5000,
-    classes: Annotated[int, typer.Option(help="Number of classes.")] = 500,
-    hidden_activation: Activation = None,
-    option: Options = None,
-    plugin: Plugins = None,
-) -> None:
-    """Describe a network as built: layers, weights, cost, and the options it takes.
-
-    Examples:
-
-        spectra-lib models show cnn6
-
-        spectra-lib models show cnn2 --classes 27 --hidden-activation relu --option hidden_units=[1000]
-    """
-    from dataclasses import asdict
-
-    from spectra_lib.networks import describe_model, network
-
-    load_plugins(plugin or ())
-    found = describe_model(model, points, classes, hidden_activation, **_read_options(option))
-    rows = [(name, _brief(value)) for name, value in asdict(found).items()]
-    origin = plugin_of(model)
-    if origin is not None:
-        rows += [("plugin", str(origin.file)), ("source SHA-256", origin.sha256)]
-    options = ((f"option {name}", _brief(value)) for name, value in network(model).defaults.items())
-    _print_table(("property", "value"), [*rows, *options])
-
-
-@app.command("train")
-def train_command(
-    dataset: Annotated[str, typer.Option(help="A name of 'datasets list', or a specification file (.json).")],
-    model: Annotated[str, typer.Option(help="A name of 'models list'.")],
-    seed: Annotated[int, typer.Option(help="Seed of weights, dropout and the order of the spectra.")] = 0,
-    hidden_activation: Activation = None,
-    option: Options = None,
-    protocol: Annotated[str, typer.Option(help="Training rules: paper or code.")] = "paper",
-    precision: Annotated[str, typer.Option(help="Number format: float32 or mixed_bfloat16.")] = "float32",
-    max_epochs: Annotated[int, typer.Option(help="At most so many epochs.")] = 500,
-    batch_size: Annotated[int, typer.Option(help="Spectra in a step.")] = 128,
-    learning_rate: Annotated[float, typer.Option(help="Initial rate of Adam.")] = 3e-4,
-    store: Store = Path("results"),
-    execution: Annotated[str, typer.Option(help="How steps are computed: auto, or a way of this backend.")] = "auto",
-    budget_minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after this time; the same command goes on later (exit code 3).")
-    ] = None,
-    plugin: Plugins = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-) -> None:
-    """Train a network and write the record of the run; a run that the store has is not done again.
-
-    A run that was interrupted, even killed, goes on after its last finished epoch.
-
-    Examples:
-
-        spectra-lib train --dataset laptop --model cnn2 --seed 1
-
-        spectra-lib train --dataset challenge --model cnn6 --hidden-activation linear --budget-minutes 60
-
-        spectra-lib train --dataset mine.json --model vgg --option kernel=9 --store mine
-
-        spectra-lib train --dataset laptop --plugin my_net.py --model my_net
-    """
-    deadline = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
-    from spectra_lib.records import RunStore
-    from spectra_lib.runs import RunSpec
-    from spectra_lib.training import train
-
-    load_plugins(plugin or ())
-    fields = {
-        "dataset": find_dataset(dataset),
-        "model": model,
-        "seed": seed,
-        "hidden_activation": hidden_activation,
-        "options": _read_options(option),
-        "protocol": protocol,
-        "precision": precision,
-        "max_epochs": max_epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-    }
-    spec = RunSpec.read(fields, "run")
-    record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet)
-    if not quiet:
-        test = record.test
-        typer.echo(
-            f"{spec.run_id}: {len(record.history)} epochs, weights of epoch {record.kept_epoch} (from 0) kept; "
-            f"{test.errors} of {test.n} test spectra wrong ({100 * test.accuracy:.1f} % right)\n"
-            f"record: {RunStore(store).record_path(spec)}"
-        )
-
-
-app.add_typer(records, name="records")
-
-
-@records.command("list")
-def list_records_command(
-    store: Store = Path("results"),
-    csv: Annotated[bool, typer.Option("--csv", help="Print every column as CSV.")] = False,
-) -> None:
-    """List the runs that a store has.
-
-    Examples:
-
-        spectra-lib records list
-
-        spectra-lib records list --csv > runs.csv
-    """
-    from spectra_lib.records import load_records
-
-    table = load_records(store).table()
-    if csv:
-        typer.echo(table.to_csv(index=False), nl=False)
-        return
-    columns = ["run_id", "epochs", "kept_epoch", "test_errors", "test_n", "test_accuracy", "device"]
-    rows = [
-        (run, epochs, kept, f"{errors} of {n}", f"{100 * accuracy:.1f}", device)
-        for run, epochs, kept, errors, n, accuracy, device in table[columns].itertuples(index=False)
-    ]
-    _print_table(("run", "epochs", "kept (from 0)", "test errors", "right in %", "device"), rows)
-    typer.echo(f"{len(rows)} records in {store}")
-
-
-@records.command("check")
-def check_records_command(store: Store = Path("results")) -> None:
-    """Check that every record is whole and consistent: with its protocol, its data and its file name.
-
-    The results of baselines in the store, and runs done in several ways, are checked too. Exits with code 1
-    if anything is wrong.
-
-    Example:
-
-        spectra-lib records check --store results
-    """
-    from spectra_lib.baselines.store import find_result_faults
-    from spectra_lib.records import RunStore, find_faults, way_stores
-
-    if not store.is_dir():
-        raise SpectraError(f"there is no folder {store}; name the folder of the records with --store")
-    n_records = n_faulty = 0
-    runs = chain.from_iterable(find_faults(one) for one in (RunStore(store), *way_stores(store)))
-    for path, faults in chain(runs, find_result_faults(store)):
-        n_records += 1
-        n_faulty += bool(faults)
-        for fault in faults:
-            typer.echo(f"{path}: {fault}")
-    typer.echo(f"{n_records} records checked, {n_faulty} with faults")
-    if n_faulty:
-        raise typer.Exit(1)
-
-
-@records.command("ways")
-def train_ways_command(
-    model: Annotated[str, typer.Option(help="The network.")] = "cnn2",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each run.")] = 6,
-    backends: Annotated[
-        list[str] | None, typer.Option("--backend", help="Another backend; jax if none is named.")
-    ] = None,
-    store: Store = Path("results"),
-) -> None:
-    """Do one small run twice, with another seed, and on other backends, for the chapter on methods.
-
-    Keeps the records in the store, in folders of their own; runs that are there are only shown. Takes a minute or two.
-
-    Example:
-
-        spectra-lib records ways --store results
-    """
-    from spectra_lib.backend import backend_name
-    from spectra_lib.reproducibility import load_ways, loss_differences, other_backends, save_ways, ways_to_train
-    from spectra_lib.runs import RunSpec
-
-    wanted = backends or ["jax"]
-    if missing := sorted(set(wanted) - set(other_backends())):
-        raise SpectraError(
-            f"backend {', '.join(missing)}: not installed, unknown, or the one in use; other backends here: "
-            f"{', '.join(other_backends()) or 'none'}"
-        )
-    spec = RunSpec(dataset="smoke", model=model, max_epochs=epochs)
-    ways = load_ways(store, spec, wanted, backend_name())
-    if not ways:
-        ways = ways_to_train(spec, wanted)
-        save_ways(store, ways)
-    first = next(iter(ways.values()))
-    rows = [(way, run.weights_sha256[:12], f"{max(loss_differences(first, run)):.1e}") for way, run in ways.items()]
-    _print_table(("run", "weights", "largest difference in loss"), rows)
-
-
-@app.command("ceiling")
-def ceiling_command(
-    dataset: DatasetName,
-    fresh: Annotated[
-        int | None,
-        typer.Option(min=2, help="Also estimate the limit for ever more spectra, from so many fresh ones per class."),
-    ] = None,
-) -> None:
-    """Tell how good any classifier can be: the errors to be expected of the ideal observer.
-
-    It knows the law by which spectra are varied and answers the most probable class; ties count as half,
-    a third and so on. On average over spectra of the training law no classifier errs less; on a given
-    test set a lucky or a suitably biased one may.
-
-    Examples:
-
-        spectra-lib ceiling challenge
-
-        spectra-lib ceiling mine.json --fresh 100
-    """
-    from spectra_lib.dataset import SPLITS, make_dataset
-    from spectra_lib.observer import ideal_observer
-
-    data = make_dataset(find_dataset(dataset))
-    observer = ideal_observer(data)
-    found = {name: observer.ceiling(data.split(name)) for name in SPLITS}
-    if fresh is not None:
-        found["limit"] = observer.ceiling_in_the_limit(fresh)
-    rows = []
-    for name, c in found.items():
-        figures = f"{c.expected_errors:.2f}", f"{100 * c.accuracy:.2f}", f"{100 * c.standard_error:.2f}"
-        rows.append((name, c.n_spectra, *figures, c.shared))
-    _print_table(("split", "spectra", "errors expected", "accuracy in %", "+- in %", "fit several classes"), rows)
-    if observer.is_bound:
-        typer.echo(
-            f"Spectra of {data.spec.name!r} have noise, a background or other peak shapes, and the ideal observer is "
-            "told their peaks: this is a bound, which nobody who must find them need reach."
-        )
-
-
+app.add_typer(datasets_cli.app, name="datasets")
+app.add_typer(models_cli.app, name="models")
+app.command("train")(train_command)
+app.add_typer(records_cli.app, name="records")
+app.command("ceiling")(ceiling_command)
 app.command("claims")(claims_command)
 _add_later("headroom", "spectra_lib.headroom_cli", "Ceilings of harder datasets, and errors against training data.")
 _add_later("baselines", "spectra_lib.baselines_cli", "List and measure the classical baselines.")
 _add_later("campaign", "spectra_lib.campaign_cli", "Plan, run and follow all training runs that the book rests on.")
 _add_later("book", "spectra_lib.book_cli", "Execute chapters and render the book.")
-
-
-def _read_options(pairs: Sequence[str] | None) -> dict[str, Any]:
-    """Read ``key=value`` pairs; a value that is not JSON is taken as text."""
-    options = {}
-    for pair in pairs or ():
-        key, equals, text = pair.partition("=")
-        if not equals:
-            raise SpectraError(f"option {pair!r} has no value; write --option {pair}=VALUE")
-        try:
-            options[key] = json.loads(text)
-        except json.JSONDecodeError:
-            options[key] = text
-    return options
-
-
-def _brief(value: Any) -> str:
-    """Write a value on one line, long ones cut."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 90 else f"{text[:90]}... ({len(value)} entries)"
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print aligned columns, numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    right = [bool(rows) and isinstance(rows[0][column], int | float) for column in range(len(header))]
-    for row in cells:
-        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
-        typer.echo("  ".join(padded).rstrip())
