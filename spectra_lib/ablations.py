@@ -50,7 +50,7 @@ class Pair:
 
         Against it a pair compares everything that was modified but the activation.
         """
-        return _with_relu(self.published.model)
+        return relu_variant(self.published.model)
 
     def ordered(self, original: Variant) -> tuple[Variant, Variant]:
         """Give an original and the modified network, the simpler one last."""
@@ -150,7 +150,7 @@ def choose_study(profile: Profile, models: Sequence[str] = ()) -> Study:
     if models:
         return Study(pairs, single_changes(bases=models))
     if not profile.trains:
-        return Study(pairs, SINGLE_CHANGES, tuple(map(_with_relu, PUBLISHED)))
+        return Study(pairs, SINGLE_CHANGES, tuple(map(relu_variant, PUBLISHED)))
     quick = (
         *single_changes(Part.BATCH_NORMALIZATION, bases=["cnn_bn"])[::2],
         *single_changes(Part.DROPOUT, bases=["vgg"])[:1],
@@ -171,11 +171,18 @@ def table_2() -> tuple[Pair, ...]:
     for simple, other in ABLATIONS:
         original, modified = (simple, other) if simple in PUBLISHED else (other, simple)
         published = Variant(original, published_activation(original))
-        pairs.append(Pair(published, _with_relu(modified), simple))
+        pairs.append(Pair(published, relu_variant(modified), simple))
     return tuple(pairs)
 
 
-def _with_relu(model: str) -> Variant:
+def relu_variant(model: str) -> Variant:
+    """Give a network with ReLU between its hidden layers, if it has any.
+
+    Examples
+    --------
+    >>> relu_variant("vgg").hidden_activation, relu_variant("resnet").hidden_activation
+    ('relu', None)
+    """
     return Variant(model, relu_activation(model))
 
 
