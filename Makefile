@@ -6,7 +6,7 @@ STORE ?= results
 ARCHIVE ?= records.tar.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm test-docker test-browser pdf lock clean
+.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm test-docker test-torch test-browser pdf lock clean
 
 help:  ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ test-docker: $(READY)  ## Build the image without Docker and execute the chapter
 	command -v buildah debootstrap >/dev/null || { apt-get update -q && apt-get install -qy buildah debootstrap; }
 	$(BIN)/python workflow/test_docker.py $(CHAPTERS)
 
+test-torch: $(READY)  ## Open kept weights on PyTorch, which is installed for it
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[torch]'
+	$(BIN)/pytest tests/test_weights.py -k torch
+
 test-browser: book .venv/.browser  ## Read the book in Chromium, on a desktop and on a phone; check links and markup
 	$(BIN)/pytest tests/browser -m browser
 
@@ -63,7 +67,7 @@ pdf: book .venv/.browser  ## Print the book into one PDF file
 
 lock: $(READY)  ## Resolve all dependencies anew into requirements.lock
 	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra dev --extra gpu --extra browser --strip-extras --no-header --no-annotate --no-emit-find-links \
+	$(BIN)/pip-compile --quiet --extra dev --extra gpu --extra torch --extra browser --strip-extras --no-header --no-annotate --no-emit-find-links \
 	    --no-emit-index-url --no-emit-trusted-host -o requirements.lock pyproject.toml
 	sed -i -e '/^spectra-lib @/d' \
 	    -e '1i # Made by make lock from pyproject.toml. Every environment is installed with these versions:' \

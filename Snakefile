@@ -24,7 +24,7 @@ WANTED = {str(STORE.record_path(task.spec)): task.spec for task in TASKS}
 PRESENT = sorted(
     str(path)
     for path in STORE.path.rglob("*.json")
-    if not path.relative_to(STORE.path).parts[0].startswith(".")  # checkpoints, locks, what was set aside
+    if not any(part.startswith(".") for part in path.relative_to(STORE.path).parts)  # checkpoints, weights, locks
 )
 MISSING = {path: spec for path, spec in WANTED.items() if not Path(path).exists()}
 LIBRARY = sorted(str(path) for path in Path("spectra_lib").rglob("*") if path.suffix in (".py", ".json", ".csv"))

@@ -34,6 +34,7 @@ _HOMES = {
     "register_model": "networks",
     "RunSpec": "runs",
     "train": "training",
+    "load_model": "weights",
     "train_quickly": "quick_training",
     "RunRecord": "records",
     "RunRecords": "records",

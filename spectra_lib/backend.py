@@ -28,18 +28,19 @@ from numpy.typing import NDArray
 
 from spectra_lib.errors import SpectraError
 from spectra_lib.machine import commit as commit
+from spectra_lib.machine import instruction_set as instruction_set
 from spectra_lib.machine import peak_memory as peak_memory
-from spectra_lib.machine import processor_name
+from spectra_lib.machine import processor_name, usable_cores
 
-Execution = Literal["graph", "xla", "eager", "windows"]
+Execution = Literal["graph", "xla", "eager", "sparse"]
 """How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
-"windows" is the backend's first way, with convolutions only where the spectrum is not zero
+"sparse" is the backend's first mode, with each layer only where the spectrum can change it
 (`spectra_lib.sparse_convolution`)."""
 
 EXECUTIONS: dict[str, tuple[Execution, ...]] = {
-    "tensorflow": ("graph", "xla", "windows"),
-    "jax": ("xla", "windows"),
-    "torch": ("eager", "windows"),
+    "tensorflow": ("graph", "xla", "sparse"),
+    "jax": ("xla", "sparse"),
+    "torch": ("eager", "sparse"),
 }
 
 ASSIGNED_AT_ONCE = 8_000_000
@@ -99,6 +100,7 @@ def check_execution(requested: str) -> Execution | None:
     """
     if requested == "auto":
         return None
+    requested = "sparse" if requested == "windows" else requested  # its name until 2026-11
     ways = EXECUTIONS[backend_name()]
     if requested not in ways:
         raise SpectraError(
@@ -111,12 +113,45 @@ def check_execution(requested: str) -> Execution | None:
 def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
     """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy."""
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=execution == "xla" or backend_name() == "jax",
     )
     model.optimizer.build(model.trainable_variables)
+
+
+def adam(learning_rate: float) -> keras.optimizers.Adam:
+    """Adam with Keras's defaults; on TensorFlow in one pass over weights and moments, where Keras makes a dozen.
+
+    The mathematics and the optimizer's variables are the same. For networks of 20 to 190 million parameters the passes
+    take as long as the products.
+    """
+    if backend_name() != "tensorflow":
+        return keras.optimizers.Adam(learning_rate)
+    import tensorflow as tf
+
+    class OnePassAdam(keras.optimizers.Adam):
+        def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+            weights = variable if isinstance(variable, tf.Variable) else variable.value
+            dtype = weights.dtype
+            step = tf.cast(self.iterations + 1, dtype)
+            index = self._get_variable_index(variable)
+            betas = [tf.constant(beta, dtype) for beta in (self.beta_1, self.beta_2)]
+            tf.raw_ops.ResourceApplyAdam(
+                var=weights.handle,
+                m=self._momentums[index].value.handle,
+                v=self._velocities[index].value.handle,
+                beta1_power=betas[0] ** step,
+                beta2_power=betas[1] ** step,
+                lr=tf.cast(learning_rate, dtype),
+                beta1=betas[0],
+                beta2=betas[1],
+                epsilon=tf.constant(self.epsilon, dtype),
+                grad=tf.cast(gradient, dtype),
+            )
+
+    return OnePassAdam(learning_rate)
 
 
 def feed(batches: keras.utils.PyDataset) -> Any:
@@ -138,6 +173,11 @@ def feed(batches: keras.utils.PyDataset) -> Any:
     untuned.autotune.enabled = False
     pipeline = tf.data.Dataset.from_generator(rendered, output_signature=kinds)
     return pipeline.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(1).with_options(untuned)
+
+
+def to_numpy(tensor: Any) -> NDArray:
+    """Copy a tensor of the backend to a NumPy array."""
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
 def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
@@ -180,6 +220,22 @@ def device_name() -> str:
     import torch
 
     return torch.cuda.get_device_name()
+
+
+def threads() -> int:
+    """Threads that one operation may use on the CPU.
+
+    As configured for TensorFlow and PyTorch; XLA, on JAX, takes all cores that the process may use.
+    """
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+    if backend_name() == "torch":
+        import torch
+
+        return torch.get_num_threads()
+    return usable_cores()
 
 
 def versions() -> dict[str, str]:

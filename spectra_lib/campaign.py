@@ -15,7 +15,6 @@ import os
 import statistics
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -576,49 +575,3 @@ def lacking_networks(rows: Iterable[Planned]) -> dict[str, int]:
             name = f"{row.task.spec.model} {options_text(row.task.spec)}".rstrip()
             lacking[name] = lacking.get(name, 0) + 1
     return lacking
-
-
-def pack_records(store: RunStore, target: Path) -> int:
-    """Put all records of a store into one .tar.gz, to carry them to another machine.
-
-    Returns
-    -------
-    int
-        Number of records.
-    """
-    import tarfile
-
-    files = sorted(store.path.glob("[!.]*/*.json"))
-    with tarfile.open(target, "w:gz") as archive:
-        for file in files:
-            archive.add(file, arcname=str(file.relative_to(store.path)))
-    return len(files)
-
-
-def unpack_records(archive: Path, store: RunStore) -> tuple[int, int]:
-    """Take the records of an archive into a store; each is checked first, and none is replaced.
-
-    Returns
-    -------
-    (int, int)
-        Records added, and records passed over because the store has them.
-    """
-    import tarfile
-    import tempfile
-
-    from spectra_lib.records import read_record
-
-    added = skipped = 0
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive, "r:gz") as packed:
-        packed.extractall(folder, filter="data")
-        for path in sorted(Path(folder).glob("*/*.json")):
-            record = read_record(path)
-            faults = record.faults()
-            if faults:
-                warnings.warn(f"{path.name} is not taken: {'; '.join(faults)}", stacklevel=2)
-            elif store.record_path(record.spec).exists():
-                skipped += 1
-            else:
-                store.save(record)
-                added += 1
-    return added, skipped

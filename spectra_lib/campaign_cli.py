@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from spectra_lib.archive import pack_records, unpack_records
 from spectra_lib.campaign import (
     Planned,
     State,
@@ -16,13 +17,11 @@ from spectra_lib.campaign import (
     figure_progress,
     lacking_networks,
     options_text,
-    pack_records,
     parse_filter,
     plan,
     run_campaign,
     runs_behind,
     task_by_id,
-    unpack_records,
 )
 from spectra_lib.plugins import load_plugins
 from spectra_lib.records import RunStore
@@ -152,26 +151,34 @@ def train_command(
 
 
 @app.command("pack")
-def pack_command(target: Path, store: Store = Path("results")) -> None:
+def pack_command(
+    target: Path,
+    store: Store = Path("results"),
+    weights: Annotated[bool, typer.Option("--weights", help="Put the kept weights of these runs in, too.")] = False,
+) -> None:
     """Put all records into one .tar.gz.
 
-    Example:
+    Examples:
 
         spectra-lib campaign pack records.tar.gz --store results
+
+        spectra-lib campaign pack release.tar.gz --weights
     """
-    typer.echo(f"{pack_records(RunStore(store), target)} records in {target}")
+    n_records, n_weights = pack_records(RunStore(store), target, weights=weights)
+    typer.echo(f"{n_records} records{f' and the weights of {n_weights} runs' if weights else ''} in {target}")
 
 
 @app.command("unpack")
 def unpack_command(archive: Path, store: Store = Path("results")) -> None:
-    """Check the records of an archive and take them into the store; none is replaced.
+    """Check the records of an archive, and weights if it has any, and take them into the store; none is replaced.
 
     Example:
 
         spectra-lib campaign unpack records.tar.gz
     """
-    added, skipped = unpack_records(archive, RunStore(store))
-    typer.echo(f"{added} records added, {skipped} were there already")
+    added, skipped, n_weights = unpack_records(archive, RunStore(store))
+    weights = f"; weights of {n_weights} runs added" if n_weights else ""
+    typer.echo(f"{added} records added, {skipped} were there already{weights}")
 
 
 def _chosen(runs: Path | None, only: str | None) -> list[Task]:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from spectra_lib.cli_options import DatasetName, print_table
+from spectra_lib.cli_options import DatasetName
+from spectra_lib.printing import print_table
 from spectra_lib.specification import find_dataset
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from spectra_lib import __version__, datasets_cli, models_cli, records_cli
+from spectra_lib import __version__, datasets_cli, models_cli
 from spectra_lib.ceiling_cli import ceiling_command
 from spectra_lib.claims_cli import claims_command
 from spectra_lib.errors import BudgetError, SpectraError
@@ -92,9 +92,9 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Show the vers
 app.add_typer(datasets_cli.app, name="datasets")
 app.add_typer(models_cli.app, name="models")
 app.command("train")(train_command)
-app.add_typer(records_cli.app, name="records")
 app.command("ceiling")(ceiling_command)
 app.command("claims")(claims_command)
+_add_later("records", "spectra_lib.records_cli", "List, check, verify and judge the records of training runs.")
 _add_later("headroom", "spectra_lib.headroom_cli", "Ceilings of harder datasets, and errors against training data.")
 _add_later("baselines", "spectra_lib.baselines_cli", "List and measure the classical baselines.")
 _add_later("campaign", "spectra_lib.campaign_cli", "Plan, run and follow all training runs that the book rests on.")

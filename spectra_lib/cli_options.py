@@ -1,4 +1,4 @@
-"""What several commands share: their arguments and options, and how they print tables."""
+"""What several commands share: their arguments and options."""
 
 from __future__ import annotations
 
@@ -64,20 +64,3 @@ def on_one_line(value: Any) -> str:
     """
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 90 else f"{text[:90]}... ({len(value)} entries)"
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print aligned columns, numbers to the right.
-
-    Examples
-    --------
-    >>> print_table(("name", "classes"), [("smoke", 4)])
-    name   classes
-    smoke        4
-    """
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    right = [bool(rows) and isinstance(rows[0][column], int | float) for column in range(len(header))]
-    for row in cells:
-        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
-        typer.echo("  ".join(padded).rstrip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from spectra_lib.errors import SpectraError
 from spectra_lib.fingerprints import make_fingerprints
-from spectra_lib.peaks import PeakTable, Rows, place_test_peaks, vary_peaks
+from spectra_lib.peaks import PeakTable, Rows, draw_peaks, place_test_peaks, vary_peaks
 from spectra_lib.realism import Seed, add_noise_and_background, change_peaks, draw_levels
 from spectra_lib.specification import DatasetSpec, Fingerprint, Realism, canonical_digest, dataset_spec
 from spectra_lib.spectra import render
@@ -148,6 +149,24 @@ class RealisticSplit(Split):
 
 
 SPLITS = ("train", "validation", "test")
+"""The splits that a dataset is made of, in the order of their seeds."""
+
+FRESH = "fresh"
+"""Name of the spectra on which a trained network is judged, drawn when they are asked for."""
+
+FRESH_SEED = 1_000_003
+"""Last number of the seed of fresh spectra; apart from those of `spectra_lib.realism` and of all other draws."""
+
+
+def fresh_seed(spec: DatasetSpec) -> tuple[int, ...]:
+    """Seed of the generator of a dataset's fresh spectra.
+
+    Examples
+    --------
+    >>> fresh_seed(dataset_spec("challenge"))
+    (2022, 1000003)
+    """
+    return (spec.seed, FRESH_SEED)
 
 
 @dataclass(frozen=True)
@@ -177,10 +196,27 @@ class Dataset:
         table = PeakTable.from_lists(*zip(*rows, strict=True))
         return Split(np.arange(self.spec.n_classes), table, self.spec.n_points)
 
+    @cached_property
+    def fresh(self) -> Split:
+        """Spectra of the training distribution that no one has trained on, validated with or chosen by.
+
+        Drawn when first asked for, `n_fresh` of each class, by generators of their own, so that they are independent of
+        the other splits; grouped by class.
+
+        Examples
+        --------
+        >>> data = make_dataset("smoke")
+        >>> len(data.fresh) == data.spec.n_classes * data.spec.n_fresh
+        True
+        """
+        (peaks,) = draw_peaks(self.spec, self.fingerprints, (self.spec.n_fresh,), fresh_seed(self.spec))
+        labels = np.repeat(np.arange(self.spec.n_classes), self.spec.n_fresh)
+        return _make_split(self.spec, self.fingerprints, FRESH_SEED, labels, peaks)
+
     def split(self, name: str) -> Split:
-        """Give a split by name: train, validation or test."""
-        if name not in SPLITS:
-            raise SpectraError(f"unknown split {name!r}; expected one of {', '.join(SPLITS)}")
+        """Give a split by name: train, validation, test or fresh."""
+        if name not in (*SPLITS, FRESH):
+            raise SpectraError(f"unknown split {name!r}; expected one of {', '.join((*SPLITS, FRESH))}")
         return getattr(self, name)
 
 

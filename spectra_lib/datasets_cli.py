@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from spectra_lib.cli_options import DatasetName, on_one_line, print_table
+from spectra_lib.cli_options import DatasetName, on_one_line
+from spectra_lib.printing import print_table
 from spectra_lib.specification import dataset_spec, find_dataset, list_datasets
 
 app = typer.Typer(no_args_is_help=True, help="List, show and export datasets.")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from spectra_lib.specification import DatasetSpec, TestRule, Variation
+from spectra_lib.specification import FRESH_PER_CLASS, DatasetSpec, TestRule, Variation
 
 TRAINING_SIZES = (5, 10, 20, 50, 100)
 """Training spectra of each class, to see how many are needed."""
@@ -28,7 +28,7 @@ def with_training_size(spec: DatasetSpec, n_train: int) -> DatasetSpec:
     """
     if n_train == spec.n_train:
         return spec
-    return spec.model_copy(update={"n_train": n_train, "name": f"{spec.name}-{n_train}"})
+    return spec.model_copy(update={"n_train": n_train, "name": f"{spec.name}-{n_train}", "n_fresh": FRESH_PER_CLASS})
 
 
 def _same_peaks(n_peaks: int) -> dict[str, Any]:

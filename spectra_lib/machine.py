@@ -15,10 +15,9 @@ from pathlib import Path
 
 def processor_name() -> str:
     """Name the processor and the number of its cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     info = Path("/proc/cpuinfo")
     name = name_from_cpuinfo(info.read_text()) if info.exists() else None
-    return f"{name or platform.machine()}, {cores} cores"
+    return f"{name or platform.machine()}, {usable_cores()} cores"
 
 
 def name_from_cpuinfo(text: str) -> str | None:
@@ -38,6 +37,34 @@ def name_from_cpuinfo(text: str) -> str | None:
         return None
     wide = re.search(r"^flags\s*:.*\bavx512f\b", text, re.MULTILINE)
     return found[1].strip() + (" with AVX-512" if wide else "")
+
+
+INSTRUCTION_SETS = ("avx512f", "avx2", "avx", "sse4_2", "sve", "asimd")
+"""Vector instructions, the widest first, by the names that Linux has for them."""
+
+
+def instruction_set() -> str | None:
+    """Name the widest vector instructions of the processor, None where they cannot be told."""
+    info = Path("/proc/cpuinfo")
+    return instructions_from_cpuinfo(info.read_text()) if info.exists() else None
+
+
+def instructions_from_cpuinfo(text: str) -> str | None:
+    r"""Find the widest vector instructions in the text of /proc/cpuinfo.
+
+    Examples
+    --------
+    >>> instructions_from_cpuinfo("flags\t\t: fpu avx avx2 avx512f\n"), instructions_from_cpuinfo("Features: asimd\n")
+    ('avx512f', 'asimd')
+    """
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    flags = set(found[1].split()) if found else set()
+    return next((name for name in INSTRUCTION_SETS if name in flags), None)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def package_versions(packages: Sequence[str]) -> dict[str, str]:

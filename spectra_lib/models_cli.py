@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from spectra_lib.cli_options import Activation, ModelName, Options, Plugins, on_one_line, print_table, read_options
+from spectra_lib.cli_options import Activation, ModelName, Options, Plugins, on_one_line, read_options
 from spectra_lib.plugins import load_plugins, plugin_of
+from spectra_lib.printing import print_table
 
 app = typer.Typer(no_args_is_help=True, help="List and describe networks.")
 

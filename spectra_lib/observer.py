@@ -19,7 +19,7 @@ from spectra_lib.class_centres import ClassCentres
 from spectra_lib.dataset import Dataset, Split
 from spectra_lib.errors import SpectraError, UnknownNameError
 from spectra_lib.peak_likelihood import ROUNDING, Evidence, TrainingLaw, evidence, observe
-from spectra_lib.peaks import PeakTable, vary_peaks
+from spectra_lib.peaks import PeakTable, draw_peaks
 
 TieBreak = Literal["ideal", "mid_range"]
 """Which centre is nearest: the fingerprint, or the mid-range of the training peaks."""
@@ -233,8 +233,7 @@ class IdealObserver:
         if per_class < 2:
             raise SpectraError(f"per_class={per_class} allows no standard error; draw at least 2 for each class")
         # The fingerprints are handed over: another seed alone would make other classes.
-        law = spec.model_copy(update={"seed": seed, "n_train": per_class, "n_validation": 1})
-        peaks, _ = vary_peaks(law, self.dataset.fingerprints)
+        peaks, _ = draw_peaks(spec, self.dataset.fingerprints, (per_class, 1), seed)
         found = evidence(self.law, observe(peaks))
         share = relative_probabilities(found)
         total = np.bincount(found.rows, weights=share, minlength=len(found))

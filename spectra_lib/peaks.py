@@ -145,13 +145,44 @@ def vary_peaks(spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> tuple[
     >>> len(train), len(validation)
     (1350, 270)
     """
-    rng = np.random.default_rng(spec.seed)
-    rows: tuple[list[tuple], list[tuple]] = ([], [])
-    for fingerprint in fingerprints:
-        for split, number in enumerate((spec.n_train, spec.n_validation)):
-            rows[split].extend(_vary(spec, fingerprint, rng) for _ in range(number))
-    train, validation = (PeakTable.from_lists(*zip(*split, strict=True)) for split in rows)
+    train, validation = draw_peaks(spec, fingerprints, (spec.n_train, spec.n_validation), spec.seed)
     return train, validation
+
+
+def draw_peaks(
+    spec: DatasetSpec, fingerprints: Sequence[Fingerprint], numbers: Sequence[int], seed: int | Sequence[int]
+) -> list[PeakTable]:
+    """Draw peaks of all classes from the training distribution, as `vary_peaks` does.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        The distribution; its seed and its numbers of spectra are not used.
+    fingerprints : sequence of Fingerprint
+        The classes.
+    numbers : sequence of int
+        Spectra of each class in each table.
+    seed : int or sequence of int
+        Seed of the one generator.
+
+    Returns
+    -------
+    list of PeakTable
+        One table for each of `numbers`, grouped by class.
+
+    Examples
+    --------
+    >>> from spectra_lib.specification import dataset_spec
+    >>> spec = dataset_spec("challenge")
+    >>> [len(table) for table in draw_peaks(spec, spec.fingerprints, (2, 1), seed=7)]
+    [54, 27]
+    """
+    rng = np.random.default_rng(seed)
+    rows: list[list[tuple]] = [[] for _ in numbers]
+    for fingerprint in fingerprints:
+        for own, number in zip(rows, numbers, strict=True):
+            own.extend(_vary(spec, fingerprint, rng) for _ in range(number))
+    return [PeakTable.from_lists(*zip(*own, strict=True)) for own in rows]
 
 
 def _vary(spec: DatasetSpec, fingerprint: Fingerprint, rng: np.random.Generator) -> tuple:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
 from spectra_lib import backend
 from spectra_lib.dataset import Dataset, Split
-from spectra_lib.networks import build_model
+from spectra_lib.execution import SpectraBatches
+from spectra_lib.networks import build_logits
 from spectra_lib.networks.adaptation import adapt_model
 from spectra_lib.runs import usual_rules
-from spectra_lib.training import SpectraBatches, automatic_execution, epoch_order
+from spectra_lib.training import epoch_order
 
 Probabilities = Callable[[Split], NDArray[np.float64]]
 """From spectra to class probabilities, shape (n_spectra, n_classes)."""
@@ -53,12 +53,10 @@ def train_quickly(dataset: Dataset, model: str = "peaknet", epochs: int = 2, see
     """
     rules = usual_rules()
     backend.seed_everything(seed)
-    built = build_model(model, dataset.spec.n_points, dataset.spec.n_classes)
-    network = keras.Model(built.inputs, built.get_layer("logits").output, name=model)
+    network = build_logits(model, dataset.spec.n_points, dataset.spec.n_classes)
     split, size = dataset.train, rules["batch_size"]
     adapt_model(network, SpectraBatches(split, np.arange(len(split)), size), split.labels)
-    execution = automatic_execution(model, backend.backend_name(), None)
-    backend.compile_for_training(network, rules["learning_rate"], execution)
+    backend.compile_for_training(network, rules["learning_rate"], backend.EXECUTIONS[backend.backend_name()][0])
     for epoch in range(epochs):
         batches = SpectraBatches(split, epoch_order(seed, epoch, len(split)), size)
         network.fit(backend.feed(batches), shuffle=False, verbose=0)

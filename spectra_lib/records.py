@@ -22,6 +22,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from spectra_lib.atomic_file import write_whole
 from spectra_lib.errors import StoreError, explain
+from spectra_lib.fresh import FreshPredictions
 from spectra_lib.protocol import Progress, protocol
 from spectra_lib.runs import TRUSTED, RunSpec
 from spectra_lib.specification import Value
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
     from spectra_lib.dataset import Dataset
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
+"""Version of the records that are written. Version 1, which is read too, lacks fresh spectra."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -42,7 +44,7 @@ class Predictions(Value):
     Attributes
     ----------
     labels : tuple of int
-        Class of highest probability.
+        Class of highest probability; -1, no answer, where the network's output is not a number.
     probabilities : tuple of float
         Its probability, to 4 decimals.
     """
@@ -53,9 +55,38 @@ class Predictions(Value):
     @classmethod
     def from_probabilities(cls, probabilities: NDArray[np.floating]) -> Predictions:
         """Read off the most probable class of each row; shape (n_spectra, n_classes)."""
-        best = probabilities.argmax(axis=1)
-        highest = np.clip(np.nan_to_num(probabilities[np.arange(len(best)), best]), 0.0, 1.0)
-        return cls(labels=tuple(best.tolist()), probabilities=tuple(highest.round(4).tolist()))
+        return cls.of(*best_classes(probabilities))
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer], confidences: NDArray[np.floating]) -> Predictions:
+        """Keep predicted classes and their probabilities, which are rounded; both of shape (n_spectra,)."""
+        return cls(labels=tuple(labels.tolist()), probabilities=tuple(confidences.round(4).tolist()))
+
+
+def best_classes(probabilities: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read off the most probable class of each row, -1 where a probability is not a number.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (n_spectra, n_classes)
+        Outputs of a network.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_spectra,)
+        Classes.
+    ndarray of float64, shape (n_spectra,)
+        Their probabilities, 0 for -1.
+
+    Examples
+    --------
+    >>> best_classes(np.array([[0.25, 0.75], [np.nan, 0.5]]))
+    (array([ 1, -1]), array([0.75, 0.  ]))
+    """
+    labels = probabilities.argmax(axis=1)
+    confidences = np.clip(probabilities[np.arange(len(labels)), labels].astype(np.float64), 0.0, 1.0)
+    unknown = np.isnan(probabilities).any(axis=1)
+    return np.where(unknown, -1, labels), np.where(unknown, 0.0, confidences)
 
 
 class Metrics(Value):
@@ -102,7 +133,9 @@ class History(Value):
 class Session(Value):
     """One stretch of work on a run; a run that was interrupted has several.
 
-    `commit` ends in "+changes" where the library's source differed from the commit.
+    `commit` ends in "+changes" where the library's source differed from the commit. `threads` is the number of threads
+    that one operation may use, `instruction_set` the widest vector instructions of the processor; sums are rounded
+    differently with others. Both are None where they are not known, as in records of schema 1.
     """
 
     started: str
@@ -113,6 +146,13 @@ class Session(Value):
     execution: str
     versions: dict[str, str]
     commit: str
+    threads: int | None = None
+    instruction_set: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_the_unknown(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A record of schema 1 is written as it was read.
+        return {key: value for key, value in write(self).items() if value is not None}
 
 
 class NetworkNote(Value):
@@ -142,13 +182,13 @@ class RunRecord(Value):
     Attributes
     ----------
     schema_version : int
-        Version of this layout.
+        Version of this layout; 1 has neither `fresh` nor a session's `threads` and `instruction_set`.
     spec : RunSpec
         What was trained.
     digest : str
         Identity of `spec`.
     data_digests : dict
-        SHA-256 of labels and peaks of each split.
+        SHA-256 of labels and peaks of each split, "fresh" among them where there is `fresh`.
     sessions : tuple of Session
         Where and with what the work was done.
     history : History
@@ -164,6 +204,8 @@ class RunRecord(Value):
         the kept epoch.
     validation_predictions, test_predictions : Predictions
         Answers for each spectrum.
+    fresh : FreshPredictions or None
+        Predictions on fresh spectra of the training distribution; None in records of schema 1.
     probes : dict of str to Predictions
         Answers on the named probes (`spectra_lib.probes`).
     weights_sha256 : str
@@ -176,7 +218,7 @@ class RunRecord(Value):
         Of a network from outside the package, where it came from; not written for the package's own.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     spec: RunSpec
     digest: str
     data_digests: dict[str, str]
@@ -190,6 +232,7 @@ class RunRecord(Value):
     reevaluation_gap: float | None
     validation_predictions: Predictions
     test_predictions: Predictions
+    fresh: FreshPredictions | None = None
     probes: dict[str, Predictions]
     weights_sha256: str
     wall_seconds: float
@@ -198,7 +241,7 @@ class RunRecord(Value):
 
     @model_serializer(mode="wrap")
     def _without_empty_note(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in write(self).items() if key != "network" or value is not None}
+        return {k: value for k, value in write(self).items() if k not in ("network", "fresh") or value is not None}
 
     def result(self) -> dict[str, Any]:
         """Everything that must be equal when the same run is done again on the same machine."""
@@ -244,7 +287,11 @@ class RunRecord(Value):
                 wrong = int(np.count_nonzero(np.array(predictions.labels) != dataset.split(name).labels))
                 if wrong != metrics.errors:
                     found.append(f"{name}: errors by the predictions: {wrong}, by the metrics: {metrics.errors}")
-        if dataset is not None and self.data_digests != data_digests(dataset):
+        if self.schema_version > 1 and self.fresh is None:
+            found.append("a record of schema 2 needs predictions on fresh spectra")
+        if self.fresh is not None:
+            found += self.fresh.faults(self.spec.dataset_spec.n_classes)
+        if dataset is not None and self.data_digests != data_digests(dataset, fresh=self.fresh is not None):
             found.append("the data are not those that the specification gives now")
         return found
 
@@ -258,13 +305,17 @@ class RunRecord(Value):
         return progress
 
 
-def data_digests(dataset: Dataset) -> dict[str, str]:
-    """SHA-256 of labels and peaks of each split."""
-    return {name: dataset.split(name).digest for name in ("train", "validation", "test")}
+def data_digests(dataset: Dataset, *, fresh: bool = False) -> dict[str, str]:
+    """SHA-256 of labels and peaks of each split, if asked for that of the fresh spectra too."""
+    return {name: dataset.split(name).digest for name in ("train", "validation", "test", *(["fresh"] if fresh else []))}
 
 
 class BusyError(StoreError):
     """Another process is working on the run."""
+
+
+class NewerRecordError(StoreError):
+    """A record that a newer version of the library wrote."""
 
 
 class RunStore:
@@ -288,7 +339,13 @@ class RunStore:
         return self.path / ".work" / spec.run_id
 
     def load(self, spec: RunSpec) -> RunRecord | None:
-        """Read a run's record if the store has it; a damaged one is set aside with a warning."""
+        """Read a run's record if the store has it; a damaged one is set aside with a warning.
+
+        Raises
+        ------
+        NewerRecordError
+            If a newer version of the library wrote it; the file is left alone.
+        """
         path = self.record_path(spec)
         if not path.exists():
             return None
@@ -296,6 +353,8 @@ class RunStore:
             record = read_record(path)
             if record.spec.digest != spec.digest:
                 raise StoreError(f"{path}: holds another run ({record.spec.run_id})")
+        except NewerRecordError:
+            raise  # it is whole, and stays where it is
         except StoreError as error:
             aside = self.path / ".work" / "set_aside" / f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
             aside.parent.mkdir(parents=True, exist_ok=True)
@@ -316,7 +375,7 @@ class RunStore:
         if path.exists():
             raise StoreError(f"{path} exists; delete it first if the run is to be done again")
         try:
-            write_whole(path, record.model_dump_json(exclude_defaults=False) + "\n")
+            write_whole(path, record_text(record))
         except OSError as error:
             raise StoreError(
                 f"cannot write the record {path}: {error.strerror or error}; free some space or choose another "
@@ -366,21 +425,32 @@ class RunStore:
             return True
 
 
+def record_text(record: RunRecord) -> str:
+    """Write a record as its file has it."""
+    return record.model_dump_json(exclude_defaults=False) + "\n"
+
+
 def read_record(path: Path) -> RunRecord:
     """Read one record file.
 
     Raises
     ------
     StoreError
-        If it is cut short, of another schema, or has missing or wrong fields.
+        If it is cut short, of another schema, or has missing or wrong fields; `NewerRecordError` if it is of a newer
+        schema.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: not a complete record ({error})") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
-        raise StoreError(f"{path}: expected a record of schema version {SCHEMA_VERSION}, received {version!r}")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise NewerRecordError(
+            f"{path}: a record of schema version {version}, written by a newer version of the library; this one reads "
+            f"versions 1 to {SCHEMA_VERSION}. Update the library, or choose another store"
+        )
+    if not isinstance(version, int) or version < 1:
+        raise StoreError(f"{path}: expected a record of schema version 1 to {SCHEMA_VERSION}, received {version!r}")
     try:
         return RunRecord.model_validate(data, context=TRUSTED)
     except ValidationError as error:
@@ -466,7 +536,8 @@ class RunRecords(Sequence[RunRecord]):
         -------
         DataFrame
             Columns: those of the specification, epochs, kept_epoch, errors, number and accuracy of
-            each split, running_train_accuracy (with dropout on, at the kept epoch), seconds,
+            each split and of the fresh spectra (NaN in records that lack them), fresh_loss, val_loss,
+            running_train_accuracy (with dropout on, at the kept epoch), seconds,
             peak_memory_bytes, device, backend, execution.
         """
         import pandas as pd
@@ -490,6 +561,10 @@ class RunRecords(Sequence[RunRecord]):
             for name in ("train", "validation", "test"):
                 metrics: Metrics = getattr(record, name)
                 row |= {f"{name}_errors": metrics.errors, f"{name}_n": metrics.n, f"{name}_accuracy": metrics.accuracy}
+            fresh = record.fresh
+            for what in ("errors", "n", "accuracy", "loss"):
+                value = None if fresh is None else getattr(fresh, what)
+                row[f"fresh_{what}"] = np.nan if value is None else value
             row |= {
                 "val_loss": record.validation.loss,
                 "running_train_accuracy": record.history.accuracy[record.kept_epoch],
@@ -508,6 +583,7 @@ _TABLE_COLUMNS = [
     *("run_id", "dataset", "model", "hidden_activation", "options", "protocol", "precision", "seed"),
     *("max_epochs", "epochs", "kept_epoch"),
     *(f"{split}_{what}" for split in ("train", "validation", "test") for what in ("errors", "n", "accuracy")),
+    *("fresh_errors", "fresh_n", "fresh_accuracy", "fresh_loss"),
     *("val_loss", "running_train_accuracy", "seconds", "peak_memory_bytes", "device", "backend", "execution"),
 ]
 

@@ -1,4 +1,4 @@
-"""Commands of the run records: list, check, ways."""
+"""Commands of the run records: list, check, excess, verify, ways."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from spectra_lib.cli_options import Store, print_table
-from spectra_lib.errors import SpectraError
+from spectra_lib.errors import SpectraError, StoreError
+from spectra_lib.printing import print_table
 
-app = typer.Typer(no_args_is_help=True, help="List and check the records of training runs.")
+app = typer.Typer(no_args_is_help=True, help="List, check, verify and judge the records of training runs.")
+
+Store = Annotated[Path, typer.Option(help="Folder of the run records.", file_okay=False)]
 
 
 @app.command("list")
@@ -29,16 +31,23 @@ def list_records_command(
     """
     from spectra_lib.records import load_records
 
-    table = load_records(store).table()
+    records = load_records(store)
     if csv:
-        typer.echo(table.to_csv(index=False), nl=False)
+        typer.echo(records.table().to_csv(index=False), nl=False)
         return
-    columns = ["run_id", "epochs", "kept_epoch", "test_errors", "test_n", "test_accuracy", "device"]
     rows = [
-        (run, epochs, kept, f"{errors} of {n}", f"{100 * accuracy:.1f}", device)
-        for run, epochs, kept, errors, n, accuracy, device in table[columns].itertuples(index=False)
+        (
+            record.spec.run_id,
+            len(record.history),
+            record.kept_epoch,
+            f"{record.test.errors} of {record.test.n}",
+            f"{100 * record.test.accuracy:.1f}",
+            "-" if record.fresh is None else f"{record.fresh.errors} of {record.fresh.n}",
+            record.sessions[-1].device,
+        )
+        for record in records
     ]
-    print_table(("run", "epochs", "kept (from 0)", "test errors", "right in %", "device"), rows)
+    print_table(("run", "epochs", "kept (from 0)", "test errors", "right in %", "fresh errors", "device"), rows)
     typer.echo(f"{len(rows)} records in {store}")
 
 
@@ -66,6 +75,122 @@ def check_records_command(store: Store = Path("results")) -> None:
         for fault in faults:
             typer.echo(f"{path}: {fault}")
     typer.echo(f"{n_records} records checked, {n_faulty} with faults")
+    if n_faulty:
+        raise typer.Exit(1)
+
+
+@app.command("excess")
+def excess_command(store: Store = Path("results")) -> None:
+    """Print the excess error of each run over the Bayes classifier, on fresh spectra, with its 95 % interval.
+
+    The Bayes classifier of the training distribution knows the exact probability of each class given a spectrum; no
+    classifier errs less on spectra of that distribution, on average. The excess of a prediction is the probability of
+    the most probable class less that of the predicted one.
+
+    Example:
+
+        spectra-lib records excess --store results
+    """
+    from spectra_lib.excess_error import excess_of
+    from spectra_lib.records import load_records
+
+    rows, lacking, bounds = [], [], set()
+    for record in load_records(store):
+        if record.fresh is None:
+            lacking.append(record.spec.run_id)
+            continue
+        found = excess_of(record)
+        loss = "-" if found.loss is None else f"{found.loss:.4f}"
+        interval = f"{100 * found.low:.3f} to {100 * found.high:.3f}"
+        rows.append(
+            (
+                record.spec.run_id,
+                found.n,
+                found.errors,
+                f"{found.bayes_errors:.1f}",
+                f"{100 * found.mean:.3f}",
+                interval,
+                loss,
+            )
+        )
+        if found.is_bound:
+            bounds.add(record.spec.dataset_spec.name)
+    header = ("run", "fresh", "errors", "Bayes errors", "excess in %", "95 % interval", "excess loss in nats")
+    print_table(header, rows)
+    typer.echo(f"{len(rows)} records with fresh spectra in {store}")
+    for name in sorted(bounds):
+        typer.echo(
+            f"Spectra of {name!r} have noise, a background or other peak shapes, and the Bayes classifier is told "
+            "their peaks: the excess is an upper bound."
+        )
+    if lacking:
+        typer.echo(f"{len(lacking)} records lack fresh spectra (schema 1): {', '.join(lacking)}")
+
+
+@app.command("verify")
+def verify_command(
+    run: Annotated[str | None, typer.Argument(help="Id of a run, or its beginning.")] = None,
+    store: Store = Path("results"),
+    every: Annotated[bool, typer.Option("--all", help="Every run whose weights are there.")] = False,
+    plugin: Annotated[
+        list[Path] | None, typer.Option("--plugin", help="Python file that registers networks; it is executed.")
+    ] = None,
+) -> None:
+    """Evaluate the weights of a run anew on all its spectra, and compare with its record.
+
+    Where the record was made everything is equal. On another processor or backend sums are rounded differently, and a
+    few predictions may change where two classes are equally probable. Exits with code 1 if more than that differs.
+
+    Examples:
+
+        spectra-lib records verify challenge-cnn2-relu-paper-s0
+
+        spectra-lib records verify --all --store results
+    """
+    from spectra_lib.plugins import load_plugins
+    from spectra_lib.records import RunStore, load_records
+    from spectra_lib.verification import verify
+    from spectra_lib.weights import find_record, weights_path
+
+    load_plugins(plugin or ())
+    if every == (run is not None):
+        raise SpectraError("name one run, or say --all")
+    if run is not None:
+        records = [find_record(store, run)]
+    else:
+        records = [r for r in load_records(store) if weights_path(store, r.spec.run_id).is_dir()]
+    n_faulty = 0
+    for record in records:
+        try:
+            found = verify(record, RunStore(store))
+        except StoreError as error:
+            if run is not None:
+                raise
+            typer.echo(f"{record.spec.run_id}: {error}")
+            n_faulty += 1
+            continue
+        typer.echo(f"{record.spec.run_id}: {'exactly as recorded' if all(c.is_exact for c in found) else ''}".rstrip())
+        rows = [
+            (
+                c.split,
+                c.n,
+                c.recorded_errors,
+                c.errors,
+                f"{c.changed} ({c.ties} ties)",
+                f"{c.loss_difference:+.1e}",
+                f"{c.confidence_difference:.1e}",
+            )
+            for c in found
+        ]
+        print_table(("split", "n", "errors recorded", "now", "classes changed", "loss", "probabilities"), rows)
+        faults = [f"{c.split}: {fault}" for c in found for fault in c.faults]
+        if record.fresh is None:
+            typer.echo("the record has no fresh spectra to compare (schema 1)")
+        for fault in faults:
+            typer.echo(f"DIFFERS {fault}")
+        n_faulty += bool(faults)
+    if every:
+        typer.echo(f"{len(records)} runs with weights in {store}, {n_faulty} that differ")
     if n_faulty:
         raise typer.Exit(1)
 

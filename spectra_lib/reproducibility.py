@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from spectra_lib import backend
 from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpectraError
-from spectra_lib.networks import build_model
+from spectra_lib.execution import execute
+from spectra_lib.networks import build_logits
 from spectra_lib.records import RunRecord, load_records, way_store
 from spectra_lib.runs import RunSpec
-from spectra_lib.sparse_convolution import cut_windows, plan_windows, with_windows
 from spectra_lib.training import train
 
 
@@ -160,8 +160,7 @@ def logits_in_ways(dataset: Dataset, model: str, n_spectra: int = 50) -> dict[st
     [(2, 4), (2, 4), (2, 4)]
     """
     backend.seed_everything(0)
-    built = build_model(model, dataset.spec.n_points, dataset.spec.n_classes)
-    network = keras.Model(built.inputs, built.get_layer("logits").output)
+    network = build_logits(model, dataset.spec.n_points, dataset.spec.n_classes)
     rows = np.arange(min(n_spectra, len(dataset.test)))
     spectra = dataset.test.spectra(rows)[..., None]
     network.compile(jit_compile=True)
@@ -170,10 +169,9 @@ def logits_in_ways(dataset: Dataset, model: str, n_spectra: int = 50) -> dict[st
         "one at a time": keras.ops.concatenate([network([spectra[[row]]], training=False) for row in rows]),
         "compiled by XLA": network.predict(spectra, batch_size=len(rows), verbose=0),
     }
-    plan = plan_windows(network, dataset.train)
-    if plan is not None:
-        windows = list(cut_windows(dataset.test, rows, plan))
-        found["convolutions at peaks only"] = with_windows(network, plan)(windows, training=False)
+    executed = execute(network, dataset.train, len(rows), "sparse")
+    if executed.evaluation_plan is not None:
+        found["each layer at peaks only"] = executed.predict(dataset.test, rows, len(rows))
     return {way: np.asarray(keras.ops.convert_to_numpy(logits), dtype=float) for way, logits in found.items()}
 
 

@@ -114,8 +114,11 @@ class RunSpec(Value):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the specification; fields at their defaults do not enter."""
-        return canonical_digest(self.model_dump(mode="json", exclude_defaults=True))
+        """SHA-256 of the specification; fields at their defaults, and the number of fresh spectra, do not enter."""
+        data = self.model_dump(mode="json", exclude_defaults=True)
+        if isinstance(self.dataset, DatasetSpec):
+            data["dataset"] = self.dataset.identity()
+        return canonical_digest(data)
 
     @property
     def run_id(self) -> str:

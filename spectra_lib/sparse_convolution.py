@@ -1,418 +1,281 @@
-"""Convolve a spectrum only where it is not zero, with exactly the same result.
+"""Compute each layer of a network only where a spectrum can change its output, with exactly the same result.
 
-Far from any peak a spectrum is zero, and there every convolution and pool of a network gives the
-same vector of features, whatever the spectrum. It is enough to compute
+A clean spectrum is exactly zero but for its peaks, so most outputs of a convolution are those of an empty
+spectrum. Each layer is computed for one empty spectrum and in short windows around the peaks; everything else is
+looked up (`spectra_lib.sparse_index`). The network's mathematics is unchanged, gradients included; only the order
+of sums differs.
 
-- windows of the spectrum around its peaks, wide enough that the features asked of them see
-  nothing that was cut off, and
-- one empty window at each end, which give the features at the edges and the common vector,
-
-and to put the features of all positions together by looking them up in the windows. The
-network's mathematics is unchanged, gradients included; only the order of the sums differs. What
-comes before the layer called the *cut* is computed on windows, what comes after it as usual.
-
-This needs layers that act on each neighbourhood alone, and a common vector that stays one: dropout
-before the cut rules it out. Batch normalisation, whose mean and variance go over all positions of
-all spectra, counts each feature as often as there are positions that have it.
+- Convolutions and pools gather their windows of the source and compute them without padding.
+- Layers that act on each position alone work on the rows as they are.
+- Batch normalisation counts each row as often as positions have it.
+- Dropout draws anew at each position of each spectrum, so that behind it no two positions are alike: in training,
+  what follows a dropout between convolutions is computed on whole spectra. In evaluation it stays sparse.
+- Any other layer gets whole features, put together from the rows.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numba
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import Split
-from spectra_lib.networks.description import multiply_adds_of, sources_of
-from spectra_lib.peaks import Rows
-from spectra_lib.spectra import TRUNCATE
+from spectra_lib.networks.description import sources_of
+from spectra_lib.sparse_index import Table, align, input_table, lay_windows, n_valid
+from spectra_lib.sparse_plan import Plan, Stage
 
-LOCAL_LAYERS = (
-    layers.InputLayer,
-    layers.Conv1D,
-    layers.MaxPooling1D,
-    layers.AveragePooling1D,
-    layers.Concatenate,
-    layers.Add,
-    layers.ReLU,
-    layers.LeakyReLU,
-    layers.BatchNormalization,
-)
-"""Layers whose output at a position depends only on a neighbourhood of it, and on means over all positions."""
+GROWTH = 1.5
+"""Factor by which the room of all stages grows until a batch fits: few shapes, each of which is compiled once."""
 
-ROW_MULTIPLE = 64
-"""The number of windows in a batch is rounded up to a multiple, so that shapes repeat."""
+Inputs = dict[str, NDArray[Any]]
+"""What a sparse network takes, by name: the spectra of a batch, and their index tables."""
 
 
-@dataclass(frozen=True)
-class Reach:
-    """How the features of a layer look at the spectrum.
-
-    Feature j sees the points from ``j * step - left`` to ``j * step + right``.
-    """
-
-    left: int
-    right: int
-    step: int
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of a layer on spectra and on windows.
-
-    Attributes
-    ----------
-    reach : Reach
-        How they look at the spectrum.
-    n, n_window : int
-        Their positions along a spectrum and along a window.
-    """
-
-    reach: Reach
-    n: int
-    n_window: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where to cut a network and how wide to make the windows.
-
-    Attributes
-    ----------
-    cut : str
-        Name of the last layer computed on windows.
-    features : Features
-        Those of the cut.
-    normalized : tuple of (str, Features)
-        Layers of batch normalisation before the cut, with the features that they normalise.
-    n_points, width : int
-        Points of a spectrum and of a window.
-    saving : float
-        Estimated multiply-adds of the whole network divided by those with windows.
-    """
-
-    cut: str
-    features: Features
-    normalized: tuple[tuple[str, Features], ...]
-    n_points: int
-    width: int
-    saving: float
-
-    @property
-    def counted(self) -> tuple[Features, ...]:
-        """Features that batch normalisation needs to be counted, each kind once."""
-        return tuple(dict.fromkeys(features for _, features in self.normalized))
-
-
-def layer_reach(model: keras.Model) -> dict[str, Reach]:
-    """Reach of each layer of a network, as far as all layers before it are local.
-
-    Examples
-    --------
-    >>> from spectra_lib.networks import build_model
-    >>> list(layer_reach(build_model("cnn2")).values())[2]  # after the first pool
-    Reach(left=24, right=29, step=4)
-    """
-    found: dict[str, Reach] = {}
-    for layer in model.layers:
-        sources = sources_of(layer)
-        if not isinstance(layer, LOCAL_LAYERS) or any(source not in found for source in sources):
-            continue
-        reaches = [found[source] for source in sources]
-        left = max((r.left for r in reaches), default=0)
-        right = max((r.right for r in reaches), default=0)
-        step = max((r.step for r in reaches), default=1)
-        if isinstance(layer, layers.Conv1D):
-            size, stride = layer.kernel_size[0], layer.strides[0]
-        elif isinstance(layer, layers.MaxPooling1D | layers.AveragePooling1D):
-            size, stride = _only(layer.pool_size), _only(layer.strides)
-        else:
-            size, stride = 1, 1
-        before = 0
-        if getattr(layer, "padding", "valid") == "same":
-            points = layer.input.shape[1]
-            before = max((math.ceil(points / stride) - 1) * stride + size - points, 0) // 2
-        found[layer.name] = Reach(left + before * step, right + (size - 1 - before) * step, step * stride)
-    return found
-
-
-def plan_windows(model: keras.Model, split: Split, sample: int = 256) -> Plan | None:
-    """Choose cut and window width for a network, by multiply-adds on a sample of a split.
+def index_tables(plan: Plan, spectra: NDArray[np.floating]) -> Inputs:
+    """Make the index tables of one batch.
 
     Parameters
     ----------
-    model : keras.Model
-        From spectra (batch, n_points, 1).
-    split : Split
-        Spectra of the kind that will be seen.
-    sample : int
-        Number of spectra, spread over the split, on which windows are counted.
+    plan : Plan
+        How the network is computed.
+    spectra : ndarray, shape (n_spectra, n_points)
 
     Returns
     -------
-    Plan or None
-        None if windows save nothing, or if spectra differ from zero far from their peaks.
+    dict of str to ndarray
+        ``spectra`` itself, shape (n_spectra, n_points, 1); ``rows:LAYER``, int32, the rows of its source that each
+        window of a stage needs, shape (n_windows, n); ``rows:JOIN:SOURCE``, int32, the rows of a source that stands
+        elsewhere, shape (n_windows, width); ``counts:STAGE``, float32, how many positions have each row, shape
+        (n_windows, width); ``valid:STAGE``, float32, what a padded average divides by, of the same shape;
+        ``lookup:STAGE``, int32, the row of each position of whole features, shape (n_spectra, n).
+
+    Examples
+    --------
+    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.networks import build_model
+    >>> from spectra_lib.sparse_plan import plan_sparse
+    >>> spectra = make_dataset("challenge").train.spectra(slice(0, None, 10))
+    >>> sorted(index_tables(plan_sparse(build_model("cnn2"), spectra), spectra))
+    ['lookup:max_pooling1d_1', 'rows:max_pooling1d', 'rows:max_pooling1d_1', 'spectra']
     """
-    if not split.is_sparse:
-        return None
-    reaches = layer_reach(model)
-    costs = {layer.name: multiply_adds_of(layer) for layer in model.layers}
-    total = sum(costs.values())
-    rows = np.unique(np.linspace(0, len(split) - 1, sample).astype(np.int64))
-    n_points = model.input_shape[1]
-    best: Plan | None = None
-    for name in _cuts(model, reaches):
-        inside = sum(costs[layer] for layer in _ancestors(model, name))
-        for extra in (0, 1, 2, 4, 8, 16):
-            plan = _with_width(model, name, reaches, extra)
-            if plan is None:
-                break
-            windows = _count_windows(split, rows, plan) / len(rows)
-            cost = total - inside + inside * windows * plan.width / n_points
-            saving = total / cost
-            if saving > (best.saving if best else 1.0):
-                best = replace(plan, saving=saving)
-    return best
-
-
-def _with_width(model: keras.Model, cut: str, reaches: dict[str, Reach], extra: int) -> Plan | None:
-    """Plan with room for a lone peak and `extra` further features; None if wider than the spectrum.
-
-    Window and spectrum have lengths that differ by a multiple of the step, so that every layer
-    pads both in the same way.
-    """
-    n_points, reach = model.input_shape[1], reaches[cut]
-    sum_of_both = reach.left + reach.right
-    # At least so wide that a window has a feature that is right wherever it begins.
-    wanted = max(2 * sum_of_both + 20, sum_of_both + 2 * reach.step) + extra * reach.step
-    steps = (n_points - wanted) // reach.step
-    if steps < 1 or steps >= model.get_layer(cut).output.shape[1]:
-        return None
-
-    def features(layer: str) -> Features:
-        n = model.get_layer(layer).output.shape[1]
-        return Features(reaches[layer], n, n - steps * reach.step // reaches[layer].step)
-
-    before = _ancestors(model, cut)
-    normalized = tuple(
-        (layer.name, features(layer.name))
-        for layer in model.layers
-        if layer.name in before and isinstance(layer, layers.BatchNormalization)
-    )
-    return Plan(cut, features(cut), normalized, n_points, n_points - steps * reach.step, 1.0)
-
-
-def with_windows(model: keras.Model, plan: Plan) -> keras.Model:
-    """Build the network that takes windows, sharing all weights with `model`.
-
-    Returns
-    -------
-    keras.Model
-        From what `cut_windows` gives to the output of `model`.
-    """
-    cut = model.get_layer(plan.cut).output
-    windows = layers.Input((plan.width, 1), name="windows")
-    lookup = layers.Input((plan.features.n,), dtype="int32", name="lookup")
-    counts = {
-        features: layers.Input((features.n_window,), name=f"counts_{number}")
-        for number, features in enumerate(plan.counted)
-    }
-    normalized, before = dict(plan.normalized), _ancestors(model, plan.cut)
-    found: dict[str, Any] = {}
-    for layer in model.layers:  # in the order in which they follow one another
-        if layer.name not in before:
-            continue
-        sources = [found[source] for source in sources_of(layer)]
-        if layer.name in normalized:
-            found[layer.name] = _CountedNormalization(layer)(*sources, counts[normalized[layer.name]])
+    active = {plan.input: spectra != 0}
+    for name in [name for name, node in plan.nodes.items() if name == node != plan.input]:
+        if name in plan.stages:
+            stage = plan.stages[name]
+            active[name] = stage.field.spread(active[plan.nodes[stage.source]])
         else:
-            found[layer.name] = layer(sources if len(sources) > 1 else sources[0]) if sources else windows
-    flat = keras.ops.reshape(found[plan.cut], (-1, cut.shape[2]))
-    features = keras.ops.take(flat, lookup, axis=0)
-    tail = keras.Model(cut, model.output)
-    return keras.Model([lookup, windows, *counts.values()], tail(features), name=f"{model.name}_windows")
+            active[name] = np.logical_or.reduce([active[plan.nodes[source]] for source in plan.joins[name]])
+    room = 1.0
+    while (found := _lay_all(plan, spectra, active, room)) is None:
+        room *= GROWTH
+    tables, inputs = found
+    for name, sources in plan.joins.items():
+        host = plan.layouts[name]
+        for source in sources:
+            if plan.layouts[source] != host:
+                inputs[f"rows:{name}:{source}"] = align(tables[plan.layouts[source]], tables[host])
+    for layout in {plan.layouts[name] for name in plan.normalized}:
+        inputs[f"counts:{layout}"] = tables[layout].counts()
+    for layout in {plan.layouts[name] for name in plan.expanded} - {plan.input}:
+        inputs[f"lookup:{layout}"] = tables[layout].lookup[:-1]
+    return inputs
 
 
-class _CountedNormalization(layers.Layer):
-    """Batch normalisation of features of windows, each of which counts as often as spectra have it."""
+def _lay_all(
+    plan: Plan, spectra: NDArray[np.floating], active: Mapping[str, NDArray[np.bool_]], room: float
+) -> tuple[dict[str, Table], Inputs] | None:
+    """Lay the windows of all stages; None if those of one are more than there is room for."""
+    tables = {plan.input: input_table(spectra)}
+    inputs: Inputs = {"spectra": spectra[..., None]}
+    for name, stage in plan.stages.items():
+        covered = np.logical_or.reduce([active[node] for node in (name, *stage.covers)])
+        n_windows = math.ceil(stage.n_windows * room)
+        found = lay_windows(tables[plan.layouts[stage.source]], covered, stage.field, stage.width, n_windows)
+        if found is None:
+            return None
+        tables[name], inputs[f"rows:{name}"] = found
+        if stage.field.pads:
+            inputs[f"valid:{name}"] = n_valid(tables[name], stage.field)
+    return tables, inputs
 
-    def __init__(self, normalization: layers.BatchNormalization) -> None:
-        # Counts are exact in float32 alone, so that nothing is to be cast on the way in.
-        super().__init__(name=f"{normalization.name}_counted", dtype=normalization.dtype_policy, autocast=False)
-        self.normalization = normalization
 
-    def call(self, features: Any, counts: Any, training: bool | None = None) -> Any:
-        layer, ops = self.normalization, keras.ops
-        if not training:
-            return layer(features, training=False)
-        features = ops.cast(features, keras.backend.result_type(features.dtype, "float32"))
-        counts = ops.cast(counts, features.dtype)
+class SparseNetwork(keras.Model):
+    """A network that takes what `index_tables` gives, with the weights of the network that it is made from.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From spectra (batch, n_points, 1).
+    plan : Plan
+        How it is computed.
+    """
+
+    def __init__(self, network: keras.Model, plan: Plan) -> None:
+        super().__init__(name=f"{network.name}_sparse", autocast=False)
+        self.network, self.plan = network, plan
+        self.built = True
+
+    def call(self, inputs: Inputs, training: bool | None = None) -> Any:
+        """Compute what the network gives for whole spectra."""
+        plan = self.plan
+        absorbed = {name for stage in plan.stages.values() for name in stage.layers[:-1]}
+        rows: dict[str, Any] = {plan.input: inputs["spectra"]}  # (n_windows, width, channels)
+        whole: dict[str, Any] = {plan.input: inputs["spectra"]}  # (batch, ...)
+        for layer in self.network.layers:
+            name, sources = layer.name, sources_of(layer)
+            if name in absorbed or name == plan.input:
+                continue
+            if name in plan.stages:
+                rows[name] = self._stage(name, rows, inputs)
+            elif name in plan.joins:
+                rows[name] = layer([self._aligned(name, source, rows, inputs) for source in sources])
+            elif name in plan.normalized:
+                counts = inputs[f"counts:{plan.layouts[name]}"]
+                rows[name] = _normalized(layer, rows[sources[0]], counts, bool(training))
+            elif name in plan.nodes:
+                rows[name] = _pointwise(layer, rows[sources[0]])
+            else:
+                given = [whole[source] for source in sources]
+                whole[name] = _whole(layer, given)
+            if name in plan.expanded:
+                whole[name] = _take(rows[name], inputs[f"lookup:{plan.layouts[name]}"])
+        outputs = [whole[tensor._keras_history.operation.name] for tensor in self.network.outputs]
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def _stage(self, name: str, rows: Mapping[str, Any], inputs: Inputs) -> Any:
+        """Gather the windows of a stage and compute its layers on them."""
+        stage = self.plan.stages[name]
+        first, *rest = (self.network.get_layer(layer) for layer in stage.layers)
+        zeros = stage.field.pads or self.plan.layouts[stage.source] == self.plan.input
+        windows = _take(rows[stage.source], inputs[f"rows:{name}"], zeros=zeros)
+        if isinstance(first, layers.Conv1D):
+            computed = _convolved(first, windows, _stride(stage, first))
+        else:
+            computed = _pooled(first, windows, stage.field.size, stage.field.step)
+            if stage.field.pads:
+                valid = ops.cast(inputs[f"valid:{name}"], computed.dtype)
+                computed = computed * (stage.field.size / ops.expand_dims(valid, -1))
+        for layer in rest[:-1]:
+            computed = layer(computed)
+        return _pooled(rest[-1], computed, *stage.pool) if rest else computed
+
+    def _aligned(self, name: str, source: str, rows: Mapping[str, Any], inputs: Inputs) -> Any:
+        """Rows of a source, moved to where those of the layer that joins them are."""
+        layout = self.plan.layouts[source]
+        if layout == self.plan.layouts[name]:
+            return rows[source]
+        return _take(rows[source], inputs[f"rows:{name}:{source}"], zeros=layout == self.plan.input)
+
+
+def _whole(layer: keras.Layer, given: list[Any]) -> Any:
+    """Compute a layer on whole features."""
+    if isinstance(layer, layers.Dense) and len(given[0].shape) == 2:
+        values, kernel = (ops.cast(each, layer.compute_dtype) for each in (given[0], layer.kernel))
+        computed = _product(values, kernel)
+        if layer.use_bias:
+            computed = computed + ops.cast(layer.bias, computed.dtype)
+        return computed if layer.activation is None else layer.activation(computed)
+    return layer(given if len(given) > 1 else given[0])
+
+
+@ops.custom_gradient  # type: ignore[untyped-decorator]
+def _product(values: Any, kernel: Any) -> Any:
+    """Matrix product whose gradient reads a large kernel in the order in which it is stored."""
+
+    def gradient(*arguments: Any, upstream: Any = None) -> Any:
+        upstream = arguments[0] if upstream is None else upstream
+        of_values = ops.transpose(ops.matmul(kernel, ops.transpose(upstream)))
+        return of_values, ops.matmul(ops.transpose(values), upstream)
+
+    return ops.matmul(values, kernel), gradient
+
+
+def _take(rows: Any, chosen: Any, *, zeros: bool = False) -> Any:
+    """Give the chosen rows, shape (*chosen.shape, channels); `zeros` puts a row of zeros behind the last."""
+    flat = ops.reshape(rows, (-1, rows.shape[-1]))
+    if zeros:
+        flat = ops.concatenate([flat, ops.zeros_like(flat[:1])])
+    return ops.take(flat, chosen, axis=0)
+
+
+def _stride(stage: Stage, convolution: layers.Conv1D) -> int:
+    """Distance of the outputs of a convolution in its windows; what a pool of one position drops is not computed."""
+    if stage.field.size == 1:
+        return 1
+    return stage.field.step if stage.pool[0] == 1 else convolution.strides[0]
+
+
+def _convolved(layer: layers.Conv1D, windows: Any, stride: int) -> Any:
+    windows, kernel = (ops.cast(values, layer.compute_dtype) for values in (windows, layer.kernel))
+    if kernel.shape[0] == 1:
+        computed = ops.matmul(windows, kernel[0])
+    else:
+        computed = ops.conv(windows, kernel, strides=stride, padding="valid", data_format="channels_last")
+    if layer.use_bias:
+        computed = _plus_bias(computed, ops.cast(layer.bias, computed.dtype))
+    return computed if layer.activation is None else layer.activation(computed)
+
+
+def _pooled(layer: keras.Layer, windows: Any, size: int, step: int) -> Any:
+    if size == 1:  # the windows hold only what is wanted
+        return windows
+    pool = ops.max_pool if isinstance(layer, layers.MaxPooling1D) else ops.average_pool
+    return pool(windows, size, step, padding="valid", data_format="channels_last")
+
+
+def _pointwise(layer: keras.Layer, rows: Any) -> Any:
+    return _convolved(layer, rows, 1) if isinstance(layer, layers.Conv1D) else layer(rows)
+
+
+@ops.custom_gradient  # type: ignore[untyped-decorator]
+def _plus_bias(rows: Any, bias: Any) -> Any:
+    def gradient(*arguments: Any, upstream: Any = None) -> Any:
+        upstream = arguments[0] if upstream is None else upstream
+        return upstream, _sum(upstream)
+
+    return rows + bias, gradient
+
+
+def _normalized(layer: layers.BatchNormalization, rows: Any, counts: Any, training: bool) -> Any:
+    """Batch normalisation of rows, each of which counts as often as positions have it."""
+    rows = ops.cast(rows, keras.backend.result_type(rows.dtype, "float32"))
+    scale, offset = (ops.cast(value, rows.dtype) for value in (layer.gamma, layer.beta))
+    if training and layer.trainable:
+        counts = ops.cast(counts, rows.dtype)
         shares = ops.expand_dims(counts / ops.sum(counts), -1)
-        mean = ops.sum(shares * features, axis=(0, 1))
-        variance = ops.sum(shares * ops.square(features - mean), axis=(0, 1))
+        still = ops.stop_gradient(rows)
+        mean = _sum(still, shares)
+        variance = _sum(ops.square(still - mean), shares)
         for running, now in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
             running.assign(running * layer.momentum + now * (1.0 - layer.momentum))
-        normal = ops.batch_normalization(
-            features, mean, variance, axis=-1, offset=layer.beta, scale=layer.gamma, epsilon=layer.epsilon
-        )
-        return ops.cast(normal, self.compute_dtype)
+        spread = ops.sqrt(variance + layer.epsilon)
+        normal = _normalized_by_own(rows, scale, offset, mean, spread, shares)
+    else:
+        factor = scale / ops.sqrt(ops.cast(layer.moving_variance, rows.dtype) + layer.epsilon)
+        normal = (rows - ops.cast(layer.moving_mean, rows.dtype)) * factor + offset
+    return ops.cast(normal, layer.compute_dtype)
 
 
-def cut_windows(split: Split, rows: Rows, plan: Plan) -> tuple[NDArray[Any], ...]:
-    """Cut the chosen spectra into windows.
+@ops.custom_gradient  # type: ignore[untyped-decorator]
+def _normalized_by_own(rows: Any, scale: Any, offset: Any, mean: Any, spread: Any, shares: Any) -> Any:
+    """Normalise rows by their own mean and standard deviation, which the gradient takes into account."""
 
-    Returns
-    -------
-    lookup : ndarray of int32, shape (n_rows, n_features)
-        For each spectrum and feature position of the cut, which feature of which window it is.
-    windows : ndarray of float32, shape (n_windows, width, 1)
-        The first two are empty: the left and the right end of a spectrum without peaks.
-    *counts : ndarray of float32, shape (n_windows, n_window)
-        For each kind of features that are normalised (`Plan.counted`), how many positions of all
-        spectra have the feature of that window; 0 for those that stand for none.
-    """
-    peaks = split.peaks.take(rows)
-    radii = (TRUNCATE * peaks.widths + 0.5).astype(np.int64)
-    arguments = (peaks.offsets, peaks.positions, radii, plan.n_points, plan.width, *_table(plan))
-    empty = np.zeros((0, 0), np.float32)
-    number = _walk(*arguments, np.zeros((0, 0), np.int32), empty, empty, empty)  # type: ignore[call-arg]
-    n_windows = math.ceil(number / ROW_MULTIPLE) * ROW_MULTIPLE
-    lookup = np.empty((len(peaks), plan.features.n), np.int32)
-    windows = np.zeros((n_windows, plan.width), np.float32)
-    ends = np.cumsum([features.n_window for features in plan.counted])
-    counts = np.zeros((n_windows, ends[-1] if len(ends) else 0), np.float32)
-    _walk(*arguments, lookup, windows, counts, split.spectra(rows))  # type: ignore[call-arg]
-    return lookup, windows[..., None], *np.split(counts, ends[:-1], axis=1)[: len(ends)]
+    def gradient(*arguments: Any, upstream: Any = None) -> Any:
+        upstream = arguments[0] if upstream is None else upstream
+        along = (rows - mean) / spread
+        of_offset, of_scale = _sum(upstream), _sum(upstream * along)
+        of_rows = (upstream - shares * (of_offset + along * of_scale)) * (scale / spread)
+        return of_rows, of_scale, of_offset, ops.zeros_like(mean), ops.zeros_like(spread), ops.zeros_like(shares)
+
+    return (rows - mean) * (scale / spread) + offset, gradient
 
 
-def _count_windows(split: Split, rows: NDArray[np.int64], plan: Plan) -> int:
-    return len(cut_windows(split, rows, plan)[1])
-
-
-def _table(plan: Plan) -> tuple[NDArray[np.int64], ...]:
-    """Left and right reach, step, positions along spectrum and window of all features: first the cut, then the rest."""
-    kinds = [plan.features, *plan.counted]
-    columns = ([f.reach.left, f.reach.right, f.reach.step, f.n, f.n_window] for f in kinds)
-    return tuple(np.array(column, np.int64) for column in zip(*columns, strict=True))
-
-
-@numba.njit(cache=True, nogil=True)
-def _seeing(position, radius, left, right, step, n):  # type: ignore[no-untyped-def]
-    """First and last feature whose field meets a peak."""
-    return max(0, -(-(position - radius - right) // step)), min(n - 1, (position + radius + left) // step)
-
-
-@numba.njit(cache=True, nogil=True)
-def _walk(  # type: ignore[no-untyped-def]
-    offsets, positions, radii, n_points, width, left, right, step, n, n_window, lookup, windows, counts, spectra
-):
-    """Go along the features of each spectrum; fill lookup, windows and counts if they have room. Count windows."""
-    fill = lookup.shape[0] > 0
-    n_rows, n_kinds = len(offsets) - 1, len(step)
-    last_offset = (n_points - width) // step[0]  # in features of the cut: the window that ends with the spectrum
-    inner = -(-left // step)  # features before see the left edge
-    outer = np.minimum(n, (n_points - 1 - right) // step + 1)  # features from here on see the right edge
-    column = np.cumsum(n_window) - n_window - n_window[0]  # where the counts of each kind begin
-    shift = last_offset * step[0] // step  # of the window that ends with the spectrum
-    if fill:  # at first all spectra are empty
-        for row in range(n_rows):
-            for j in range(n[0]):
-                if j < inner[0]:
-                    lookup[row, j] = j
-                elif j >= outer[0]:
-                    lookup[row, j] = n_window[0] + j - shift[0]
-                else:
-                    lookup[row, j] = inner[0]
-        for kind in range(1, n_kinds):
-            for j in range(inner[kind]):
-                counts[0, column[kind] + j] = n_rows
-            counts[0, column[kind] + inner[kind]] = n_rows * (outer[kind] - inner[kind])
-            for j in range(outer[kind], n[kind]):
-                counts[1, column[kind] + j - shift[kind]] = n_rows
-    number = 2
-    done = np.zeros(n_kinds, np.int64)  # features before this one are settled
-    peak = np.zeros(n_kinds, np.int64)  # the peak that the next one sees
-    for row in range(n_rows):
-        own, radius = np.sort(positions[offsets[row] : offsets[row + 1]]), radii[row]
-        done[:] = 0
-        peak[:] = 0
-        while True:
-            # The window begins as far to the right as the features that come next allow.
-            offset = last_offset + 1
-            for kind in range(n_kinds):
-                while peak[kind] < len(own):
-                    first, last = _seeing(own[peak[kind]], radius, left[kind], right[kind], step[kind], n[kind])
-                    done[kind] = max(done[kind], first)
-                    if done[kind] <= last:
-                        latest = (done[kind] - inner[kind]) * step[kind] // step[0]
-                        offset = min(offset, max(0, min(latest, last_offset)))
-                        break
-                    peak[kind] += 1
-            if offset > last_offset:
-                break
-            start = offset * step[0]
-            if fill:
-                for x in range(width):
-                    windows[number, x] = spectra[row, start + x]
-            for kind in range(n_kinds):
-                # Features whose field ends inside the window are right, unless it ends with the spectrum.
-                end = n[kind] if offset == last_offset else (start + width - 1 - right[kind]) // step[kind] + 1
-                while peak[kind] < len(own):
-                    first, last = _seeing(own[peak[kind]], radius, left[kind], right[kind], step[kind], n[kind])
-                    done[kind] = max(done[kind], first)
-                    if fill:
-                        for j in range(done[kind], min(last + 1, end)):
-                            k = j - start // step[kind]
-                            if kind == 0:
-                                lookup[row, j] = number * n_window[0] + k
-                                continue
-                            counts[number, column[kind] + k] += 1
-                            if j < inner[kind]:
-                                counts[0, column[kind] + j] -= 1
-                            elif j >= outer[kind]:
-                                counts[1, column[kind] + j - shift[kind]] -= 1
-                            else:
-                                counts[0, column[kind] + inner[kind]] -= 1
-                    done[kind] = max(done[kind], min(last + 1, end))
-                    if last >= end:
-                        break
-                    peak[kind] += 1
-            number += 1
-    return number
-
-
-def _ancestors(model: keras.Model, name: str) -> set[str]:
-    """The layer itself and all before it."""
-    seen, open_ = set(), [name]
-    while open_:
-        current = open_.pop()
-        if current not in seen:
-            seen.add(current)
-            open_ += sources_of(model.get_layer(current))
-    return seen
-
-
-def _cuts(model: keras.Model, reaches: dict[str, Reach]) -> list[str]:
-    """Local layers through which everything passes that comes before them."""
-    cuts = []
-    for name in reaches:
-        before = _ancestors(model, name) - {name}
-        leaks = any(
-            source in before
-            for layer in model.layers
-            if layer.name not in before and layer.name != name
-            for source in sources_of(layer)
-        )
-        if before and not leaks:
-            cuts.append(name)
-    return cuts
-
-
-def _only(value: int | tuple[int, ...]) -> int:
-    return value if isinstance(value, int) else value[0]
+def _sum(rows: Any, shares: Any = 1.0) -> Any:
+    """Sum of rows times their shares, shape (channels,): a product of matrices keeps more digits than sums do."""
+    flat = ops.reshape(rows, (-1, rows.shape[-1]))
+    weights = ops.ones_like(flat[:, 0]) if isinstance(shares, float) else ops.reshape(shares, (-1,))
+    return ops.matmul(ops.expand_dims(weights, 0), flat)[0]

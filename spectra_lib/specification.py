@@ -26,6 +26,10 @@ MAX_HEIGHT = 2.0
 """Varied heights are clipped to [0, MAX_HEIGHT] (the largest ideal height is 1)."""
 
 
+FRESH_PER_CLASS = 200
+"""Fresh spectra of each class on which a run is judged at its end, where the dataset does not say otherwise."""
+
+
 class Value(BaseModel):
     """A frozen pydantic value that refuses unknown fields and explains what is wrong with it."""
 
@@ -251,6 +255,9 @@ class DatasetSpec(Value):
         How test spectra are placed.
     realism : Realism
         Noise, background, tails, strain and preferred orientation.
+    n_fresh : int
+        Fresh spectra of each class on which a trained network is judged. How many there are changes nothing in the
+        dataset that is trained on, so that they do not enter `digest`.
     seed : int
         Seed of the fingerprints, and, in generators of their own, of the varied spectra and of their realism.
     fingerprints : tuple of Fingerprint, optional
@@ -278,6 +285,7 @@ class DatasetSpec(Value):
     n_validation: Annotated[int, Field(ge=1)] = 10
     test: TestRule = TestRule()
     realism: Realism = Realism()
+    n_fresh: Annotated[int, Field(ge=2)] = FRESH_PER_CLASS
     seed: Annotated[int, Field(ge=0)] = 2022
     fingerprints: tuple[Fingerprint, ...] | None = None
 
@@ -335,7 +343,8 @@ class DatasetSpec(Value):
         >>> dataset_spec("laptop").with_realism("laptop_strained", strain=0.01).realism.strain
         0.01
         """
-        data = self.model_dump() | {"name": name, "realism": self.realism.model_dump() | dials}
+        own = {"name": name, "realism": self.realism.model_dump() | dials, "n_fresh": FRESH_PER_CLASS}
+        data = self.model_dump() | own
         return self.read(data, name)
 
     def to_json(self) -> str:
@@ -384,8 +393,16 @@ class DatasetSpec(Value):
 
     @property
     def digest(self) -> str:
-        """Hexadecimal SHA-256 of the specification; fields at their defaults do not enter."""
-        return canonical_digest(self.model_dump(mode="json", exclude_defaults=True))
+        """Hexadecimal SHA-256 of the specification; `n_fresh` and fields at their defaults do not enter."""
+        return canonical_digest(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """Give what the data for training, validation and test depend on, as JSON values.
+
+        `n_fresh` is left out: were it in, the same training would be another run for every number of spectra that it
+        is judged on, and no record made before there were any would be found again.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"n_fresh"})
 
 
 def canonical_digest(data: object) -> str:
@@ -455,7 +472,7 @@ def _general_benchmark() -> DatasetSpec:
     closer = TestRuleChange(shift=17)
     flatter = TestRuleChange(height_change=0.025)
     changes = {8: closer, 318: closer, 164: flatter, 281: flatter, 219: flatter, 347: flatter}
-    return DatasetSpec(name="benchmark", test=TestRule(changes=changes))
+    return DatasetSpec(name="benchmark", test=TestRule(changes=changes), n_fresh=100)
 
 
 def _points(pattern: str) -> tuple[TestPoint, ...]:
@@ -482,6 +499,7 @@ def _challenge() -> DatasetSpec:
         n_classes=len(fingerprints),
         variation=Variation(keep_unit_heights=True),
         test=_challenge_test(shift=30),
+        n_fresh=2000,
         fingerprints=fingerprints,
     )
 

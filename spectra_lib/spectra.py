@@ -8,7 +8,6 @@ stays exactly zero and, in a fresh array, is never touched.
 from __future__ import annotations
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.errors import SpectraError
+from spectra_lib.machine import usable_cores
 from spectra_lib.peaks import PeakTable
 
 TRUNCATE = 4.0
@@ -78,7 +78,7 @@ def render(
         highest = mixed.max(axis=1, keepdims=True, initial=0.0)
         return (mixed / np.where(highest > 0, highest, 1.0) if normalize else mixed).astype(dtype, copy=False)
     out = np.zeros((len(peaks), n_points), dtype=dtype)
-    n_parts = min(available_cores(), max(1, len(peaks) // ROWS_WORTH_A_THREAD))
+    n_parts = min(usable_cores(), max(1, len(peaks) // ROWS_WORTH_A_THREAD))
     edges = np.linspace(0, len(peaks), n_parts + 1).astype(int).tolist()
 
     def render_part(first: int, last: int) -> None:
@@ -91,11 +91,6 @@ def render(
         with ThreadPoolExecutor(n_parts) as threads:
             list(threads.map(render_part, edges[:-1], edges[1:]))
     return out
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -30,6 +30,7 @@ def train_command(
         float | None, typer.Option(min=0, help="Stop after this time; the same command goes on later (exit code 3).")
     ] = None,
     plugin: Plugins = None,
+    weights: Annotated[bool, typer.Option(help="Keep the best weights, in the folder .weights of the store.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Train a network and write the record of the run; a run that the store has is not done again.
@@ -65,7 +66,7 @@ def train_command(
         "learning_rate": learning_rate,
     }
     spec = RunSpec.read(fields, "run")
-    record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet)
+    record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet, keep_weights=weights)
     if not quiet:
         test = record.test
         typer.echo(

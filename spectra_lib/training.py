@@ -7,13 +7,12 @@ finished epoch and ends in the same record.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,16 +26,28 @@ from tqdm import tqdm
 
 from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
-from spectra_lib.dataset import Dataset, Split, make_dataset
+from spectra_lib.dataset import Dataset, Split, fresh_seed, make_dataset
 from spectra_lib.errors import BudgetError, StoreError
-from spectra_lib.networks import build_model, describe_model
+from spectra_lib.execution import SpectraBatches, choose_execution, execute, spec_network
+from spectra_lib.fresh import FreshPredictions
+from spectra_lib.networks import describe_model
 from spectra_lib.networks.adaptation import adapt_model
 from spectra_lib.plugins import plugin_of
 from spectra_lib.probes import probe_splits
 from spectra_lib.protocol import Progress, protocol
-from spectra_lib.records import History, Metrics, NetworkNote, Predictions, RunRecord, RunStore, Session, data_digests
+from spectra_lib.records import (
+    History,
+    Metrics,
+    NetworkNote,
+    Predictions,
+    RunRecord,
+    RunStore,
+    Session,
+    best_classes,
+    data_digests,
+)
 from spectra_lib.runs import RunSpec
-from spectra_lib.sparse_convolution import Plan, cut_windows, plan_windows, with_windows
+from spectra_lib.weights import hash_weights, put_weights, save_weights
 
 LONG_EPOCH = 20.0
 """Seconds. Such an epoch always gets a checkpoint, and training waits for it. After a shorter one the state is
@@ -53,68 +64,6 @@ for no more than this share of the time of short epochs. Those since the last ch
 BATCHES_AT_ONCE = 8
 """Number of batches whose outputs are held at once when a split is evaluated."""
 
-WORTHWHILE_SAVING: Mapping[str, Mapping[str, float]] = {
-    "float32": {"tensorflow": 1.25, "jax": 1.25},
-    "mixed_bfloat16": {"tensorflow": 2.3, "jax": 2.3},
-}
-"""Spectra are cut into windows if this divides the multiply-adds by at least so much, by precision and backend; as
-measured by benchmarks/steps.py on a processor with AVX-512. On a slower one a saving below 2 was lost again."""
-
-XLA_PAYS = frozenset({"peaknet"})
-"""Networks that XLA makes faster on TensorFlow on one processor, and hardly slower on another (benchmarks/steps.py)."""
-
-
-def automatic_execution(
-    model: str, backend_name: str, saving: float | None, precision: str = "float32", *, normalized: bool = False
-) -> backend.Execution:
-    """Choose how steps run where nobody else did.
-
-    Parameters
-    ----------
-    model : str
-        The network.
-    backend_name : str
-        The backend.
-    saving : float or None
-        By how much windows divide the multiply-adds (`Plan.saving`), if they can be used.
-    precision : str
-        Number format.
-    normalized : bool
-        Whether windows have batch normalisation on them (`Plan.normalized`). It is computed in float32 whatever the
-        precision, so that windows pay as they do there.
-
-    Examples
-    --------
-    >>> cases = ("cnn2", "tensorflow", 2.7), ("vgg", "jax", 1.0), ("vgg", "torch", None)
-    >>> [automatic_execution(*case) for case in cases]
-    ['windows', 'xla', 'eager']
-    """
-    ways = backend.EXECUTIONS[backend_name]
-    worthwhile = WORTHWHILE_SAVING["float32" if normalized else precision]
-    if saving is not None and saving >= worthwhile.get(backend_name, math.inf):
-        return "windows"
-    return "xla" if model in XLA_PAYS and "xla" in ways else ways[0]
-
-
-class SpectraBatches(keras.utils.PyDataset):
-    """Batches of (spectra, labels) in a given order, rendered when they are needed.
-
-    With a plan, spectra come as lookup and windows (`spectra_lib.sparse_convolution`).
-    """
-
-    def __init__(self, split: Split, order: NDArray[np.integer], batch_size: int, plan: Plan | None = None) -> None:
-        super().__init__()
-        self._split, self._order, self._batch_size, self._plan = split, order, batch_size, plan
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[Any, NDArray[np.integer]]:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        if self._plan is not None:
-            return cut_windows(self._split, rows, self._plan), self._split.labels[rows]
-        return self._split.spectra(rows)[..., None], self._split.labels[rows]
-
 
 def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     """Give the order of the training spectra in an epoch: the same for every network.
@@ -129,16 +78,32 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """What a network makes of a split: errors, mean loss, probabilities of shape (n, n_classes) if asked for."""
+    """What a network makes of a split: for each spectrum its class, the one predicted (-1: none), how sure, loss."""
 
-    n: int
-    errors: int
-    loss: float
-    probabilities: NDArray[np.float64] | None
+    truth: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    confidences: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @property
+    def errors(self) -> int:
+        return int(np.count_nonzero(self.labels != self.truth))
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses.mean())
 
     @property
     def accuracy(self) -> float:
-        return (self.n - self.errors) / self.n
+        return 1.0 - self.errors / len(self.truth)
+
+    @property
+    def metrics(self) -> Metrics:
+        return Metrics(n=len(self.truth), errors=self.errors, loss=_finite(self.loss))
+
+    @property
+    def predictions(self) -> Predictions:
+        return Predictions.of(self.labels, self.confidences)
 
 
 @dataclass
@@ -158,30 +123,20 @@ class _Trainer:
     def __post_init__(self) -> None:
         self.rules = protocol(self.spec.protocol)
         self.progress = Progress(learning_rate=self.spec.learning_rate)
-        backend.seed_everything(self.spec.seed)
-        model = build_model(
-            self.spec.model,
-            self.dataset.spec.n_points,
-            self.dataset.spec.n_classes,
-            self.spec.hidden_activation,
-            self.spec.precision,
-            **self.spec.options,
-        )
-        # Trained on logits: the loss is then exact on every backend, however small a probability gets.
-        self.model = keras.Model(model.inputs, model.get_layer("logits").output, name=self.spec.model)
-        self.plan = plan_windows(self.model, self.dataset.train) if self.execution in (None, "windows") else None
         if self.execution is None:
-            self.execution = automatic_execution(
-                self.spec.model,
-                backend.backend_name(),
-                None if self.plan is None else self.plan.saving,
-                self.spec.precision,
-                normalized=self.plan is not None and bool(self.plan.normalized),
+            self.execution = choose_execution(self.spec, self.dataset)
+        backend.seed_everything(self.spec.seed)
+        # Trained on logits: the loss is then exact on every backend, however small a probability gets.
+        self.model = spec_network(self.spec)
+        self.executed = execute(self.model, self.dataset.train, self.spec.batch_size, self.execution)
+        if self.execution == "sparse" and self.executed.plan is None:
+            self.execution = backend.EXECUTIONS[backend.backend_name()][0]
+            warnings.warn(
+                f"{self.spec.run_id}: no layer can be computed at peaks only, since spectra are not zero elsewhere or "
+                f"the network does not begin with a convolution; computed on whole spectra ({self.execution})",
+                stacklevel=4,
             )
-        if self.execution != "windows":
-            self.plan = None
-        # The network that is trained: the same weights, fed with windows if that pays.
-        self.trained = self.model if self.plan is None else with_windows(self.model, self.plan)
+        self.trained = self.executed.trained
         backend.compile_for_training(self.trained, self.spec.learning_rate, self.execution)
 
     def adapt(self) -> None:
@@ -199,7 +154,7 @@ class _Trainer:
         start, epoch = time.monotonic(), self.progress.epoch
         split = self.dataset.train
         order = epoch_order(self.spec.seed, epoch, len(split))
-        batches = SpectraBatches(split, order, self.spec.batch_size, self.plan)
+        batches = SpectraBatches(split, order, self.spec.batch_size, self.executed.plan)
         logs = self.trained.fit(backend.feed(batches), epochs=1, verbose=0, shuffle=False).history
         validation = self.evaluate(self.dataset.validation)
         for name, value in (
@@ -223,28 +178,22 @@ class _Trainer:
         """Whether the epoch just trained was a long one."""
         return bool(self.history["seconds"][-1] >= LONG_EPOCH)
 
-    def evaluate(self, split: Split, keep_probabilities: bool = False) -> _Evaluation:
+    def evaluate(self, split: Split) -> _Evaluation:
         """Classify a split, dropout off."""
-        loss, errors, kept = 0.0, 0, []
+        labels, confidences, losses = np.empty(len(split), np.int64), np.empty(len(split)), np.empty(len(split))
         # All at once, 25,000 spectra of 500 classes would take more memory than the network.
         step = BATCHES_AT_ONCE * self.spec.batch_size
         for start in range(0, len(split), step):
             rows = np.arange(start, min(start + step, len(split)))
             log_probabilities = log_softmax(self.logits(split, rows), axis=1)
-            labels = split.labels[rows]
-            loss -= float(log_probabilities[np.arange(len(rows)), labels].sum())
-            errors += int(np.count_nonzero(log_probabilities.argmax(axis=1) != labels))
-            if keep_probabilities:
-                kept.append(np.exp(log_probabilities))
-        return _Evaluation(len(split), errors, loss / len(split), np.concatenate(kept) if kept else None)
+            losses[rows] = -log_probabilities[np.arange(len(rows)), split.labels[rows]]
+            labels[rows], confidences[rows] = best_classes(np.exp(log_probabilities))
+        return _Evaluation(split.labels, labels, confidences, losses)
 
     def logits(self, split: Split, rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
         """Outputs of the last dense layer for some spectra, or all: shape (n_spectra, n_classes)."""
         rows = np.arange(len(split)) if rows is None else rows
-        sparse = self.plan is not None and split.is_sparse  # noise and background fill the whole spectrum
-        batches = SpectraBatches(split, rows, self.spec.batch_size, self.plan if sparse else None)
-        network = self.trained if sparse else self.model
-        return np.asarray(network.predict(backend.feed(batches), verbose=0), dtype=np.float64)
+        return self.executed.predict(split, rows, self.spec.batch_size)
 
     def book(self) -> dict[str, Any]:
         """Bookkeeping for a checkpoint."""
@@ -318,6 +267,8 @@ class _Trainer:
             execution=self.execution or "",
             versions=backend.versions(),
             commit=backend.commit(),
+            threads=backend.threads(),
+            instruction_set=backend.instruction_set(),
         ).model_dump()
 
     def record(self, folder: CheckpointFolder, seconds: float, network: NetworkNote | None) -> RunRecord:
@@ -325,19 +276,15 @@ class _Trainer:
         start = time.monotonic()
         kept_weights = self.kept or folder.read_kept(self.progress.kept_epoch)
         backend.set_state(self.model.weights, kept_weights)
-        weights_sha256 = _hash(kept_weights)
+        weights_sha256 = hash_weights(kept_weights)
         kept_weights.clear()  # the network has them now
-        metrics, predictions = {}, {}
-        for name in ("train", "validation", "test"):
-            split = self.dataset.split(name)
-            found = self.evaluate(split, keep_probabilities=name != "train")
-            metrics[name] = Metrics(n=found.n, errors=found.errors, loss=_finite(found.loss))
-            if found.probabilities is not None:
-                predictions[name] = Predictions.from_probabilities(found.probabilities)
+        found = {name: self.evaluate(self.dataset.split(name)) for name in ("train", "validation", "test", "fresh")}
         kept = self.progress.kept_epoch
-        gap = max(
-            abs(metrics["validation"].accuracy - self.history["val_accuracy"][kept]),
-            abs(_or_nan(metrics["validation"].loss) - _or_nan(self.history["val_loss"][kept])),
+        gap = np.max(  # not a number if one of them is none
+            (
+                abs(found["validation"].accuracy - self.history["val_accuracy"][kept]),
+                abs(found["validation"].loss - _or_nan(self.history["val_loss"][kept])),
+            )
         )
         probes = {
             name: Predictions.from_probabilities(np.exp(log_softmax(self.logits(split), axis=1)))
@@ -346,7 +293,7 @@ class _Trainer:
         return RunRecord(
             spec=self.spec,
             digest=self.spec.digest,
-            data_digests=data_digests(self.dataset),
+            data_digests=data_digests(self.dataset, fresh=True),
             sessions=tuple(Session(**session) for session in self.sessions),
             history=History(**{name: tuple(values) for name, values in self.history.items()}),
             kept_epoch=kept,
@@ -357,11 +304,18 @@ class _Trainer:
             wall_seconds=seconds + time.monotonic() - start,
             peak_memory_bytes=backend.peak_memory(),
             network=network,
-            train=metrics["train"],
-            validation=metrics["validation"],
-            test=metrics["test"],
-            validation_predictions=predictions["validation"],
-            test_predictions=predictions["test"],
+            train=found["train"].metrics,
+            validation=found["validation"].metrics,
+            test=found["test"].metrics,
+            validation_predictions=found["validation"].predictions,
+            test_predictions=found["test"].predictions,
+            fresh=FreshPredictions.pack(
+                fresh_seed(self.dataset.spec),
+                self.dataset.spec.n_fresh,
+                found["fresh"].labels,
+                found["fresh"].confidences,
+                found["fresh"].losses,
+            ),
         )
 
 
@@ -374,6 +328,7 @@ def train(
     quiet: bool = False,
     on_epoch: Callable[[Progress], None] | None = None,
     probes: Mapping[str, Split] | None = None,
+    keep_weights: bool = True,
 ) -> RunRecord:
     """Do a training run, or give its record if the store has it.
 
@@ -396,6 +351,8 @@ def train(
     probes : mapping of str to Split, optional
         Further spectra on which to ask the kept weights; the answers go into the record beside those of the
         dataset's own probes. A record that the store has is given as it is.
+    keep_weights : bool
+        Keep the weights of the best checkpoint beside the store (`spectra_lib.weights`).
 
     Returns
     -------
@@ -429,9 +386,12 @@ def train(
             return known
         folder = CheckpointFolder(store.work_path(spec))
         try:
-            record = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {})
+            record, model = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {})
         finally:
             folder.close()
+        if keep_weights:  # before the record: whoever has that can have them
+            names = [variable.path for variable in model.weights]
+            save_weights(store, record, names, backend.each_state(model.weights))
         store.save(record)
         folder.remove()
         return record
@@ -445,7 +405,7 @@ def _train(
     quiet: bool,
     on_epoch: Callable[[Progress], None] | None,
     probes: Mapping[str, Split],
-) -> RunRecord:
+) -> tuple[RunRecord, keras.Model]:
     start = time.monotonic()
     network = note_network(spec)
     trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution), probes)
@@ -473,7 +433,24 @@ def _train(
     if not saved:
         trainer.save(folder)
     folder.wait()
-    return trainer.record(folder, trainer.earlier_seconds + time.monotonic() - start, network)
+    return trainer.record(folder, trainer.earlier_seconds + time.monotonic() - start, network), trainer.model
+
+
+def kept_network(spec: RunSpec, weights: Path, execution: str = "auto") -> _Trainer:
+    """Give a run as it was when it ended: dataset and network, with the weights of its best checkpoint.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    weights : Path
+        Folder of its weights.
+    execution : str
+        See `train`.
+    """
+    trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution))
+    put_weights(trainer.model, weights)
+    return trainer
 
 
 def note_network(spec: RunSpec) -> NetworkNote | None:
@@ -530,11 +507,3 @@ def _finite(value: float) -> float | None:
 
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _hash(arrays: Sequence[NDArray]) -> str:
-    state = hashlib.sha256()
-    for array in arrays:
-        state.update(f"{array.dtype.str}{array.shape}".encode())
-        state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return state.hexdigest()

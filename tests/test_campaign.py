@@ -10,6 +10,7 @@ import threading
 import pytest
 from typer.testing import CliRunner
 
+from spectra_lib.archive import pack_records, unpack_records
 from spectra_lib.campaign import (
     COMPARED,
     FIGURES,
@@ -19,13 +20,11 @@ from spectra_lib.campaign import (
     campaign,
     figure_progress,
     lacking_networks,
-    pack_records,
     parse_filter,
     plan,
     run_campaign,
     runs_behind,
     task_by_id,
-    unpack_records,
     variant_run,
 )
 from spectra_lib.cli import app
@@ -229,10 +228,10 @@ def test_no_time_starts_nothing(tmp_path):
 def test_records_travel_in_an_archive(worked, tmp_path):
     store, tasks, _, _ = worked
     archive = tmp_path / "records.tar.gz"
-    assert pack_records(store, archive) == 3
+    assert pack_records(store, archive) == (3, 0)
     target = RunStore(tmp_path / "elsewhere")
-    assert unpack_records(archive, target) == (3, 0)
-    assert unpack_records(archive, target) == (0, 3)
+    assert unpack_records(archive, target) == (3, 0, 0)
+    assert unpack_records(archive, target) == (0, 3, 0)
     assert target.load(tasks[0].spec) == store.load(tasks[0].spec)
 
 
@@ -247,7 +246,7 @@ def test_an_unsound_record_does_not_get_in(worked, tmp_path):
     with tarfile.open(archive, "w:gz") as packed:
         packed.add(bad, arcname=f"smoke/{path.name}")
     with pytest.warns(UserWarning, match="kept epoch"):
-        assert unpack_records(archive, RunStore(tmp_path / "store")) == (0, 0)
+        assert unpack_records(archive, RunStore(tmp_path / "store")) == (0, 0, 0)
 
 
 def test_a_run_that_is_under_way_is_passed_over(tmp_path):

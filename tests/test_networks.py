@@ -244,6 +244,42 @@ def test_mixed_precision_keeps_weights_and_probabilities_in_float32():
     assert keras.config.dtype_policy().name == "float32"
 
 
+@pytest.mark.parametrize("name", [*SIZES, "peaknet"])
+def test_the_last_layer_computes_in_float32_or_in_float64_where_all_do(name):
+    options = {} if network(name).head or not network(name).hidden_units else {"hidden_units": [5]}
+    for precision, outputs, hidden in (("mixed_bfloat16", "float32", "bfloat16"), ("float64", "float64", "float64")):
+        model = build_model(name, 1000, 7, precision=precision, **options)
+        assert model.get_layer("logits").compute_dtype == outputs
+        assert {model.get_layer("logits").output.dtype, model.output.dtype} == {outputs}
+        assert {layer.compute_dtype for layer in layers_of(model, layers.Conv1D)} <= {hidden}
+        if precision == "float64":
+            assert {layer.compute_dtype for layer in model.layers[1:]} == {"float64"}
+            assert {weight.dtype for weight in model.weights} <= {"float64", "int32", "uint32"}
+
+
+def test_logits_of_mixed_precision_have_all_digits():
+    model = small("cnn2", precision="mixed_bfloat16")
+    logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    found = logits.predict(np.random.default_rng(0).random((32, 400, 1), dtype=np.float32), verbose=0)
+    assert found.dtype == np.float32
+    rounded = keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.cast(found, "bfloat16"), "float32"))
+    assert (found != rounded).mean() > 0.9
+
+
+def test_float64_has_its_digits():
+    """The same weights and spectra: outputs are those of float32, to the digits of float32, and not the same."""
+    outputs, weights = [], None
+    for precision in ("float32", "float64"):
+        model = small("cnn_bn", precision=precision)
+        weights = weights or model.get_weights()
+        model.set_weights(weights)
+        outputs.append(model.predict(np.random.default_rng(0).random((8, 400, 1), dtype=np.float32), verbose=0))
+    single, double = outputs
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert 0 < np.abs(single - double).max() < 1e-5
+    assert (double != double.astype(np.float32)).mean() > 0.9
+
+
 def test_options_at_their_defaults_are_dropped():
     assert resolve_options("vgg", None, {"kernel": 5, "conv_dropout": 0.1}) == ("linear", {"conv_dropout": 0.1})
     assert resolve_options("resnet", None, {}) == (None, {})
@@ -269,7 +305,7 @@ def test_options_at_their_defaults_are_dropped():
         ("cnn2", {"hidden_units": [5, 0]}, r"received \[5, 0\]"),
         ("cnn2", {"hidden_activation": "tanh"}, "hidden_activation must be 'linear' or 'relu', received 'tanh'"),
         ("resnet", {"hidden_activation": "relu"}, "no hidden fully-connected layers, .* leave it out, or give hidden"),
-        ("cnn2", {"precision": "float64"}, "precision must be one of float32, mixed_bfloat16, received 'float64'"),
+        ("cnn2", {"precision": "float16"}, "must be one of float32, mixed_bfloat16, float64, received 'float16'"),
         ("cnn2", {"n_classes": 1}, "n_classes=1: expected at least 1 point and 2 classes"),
         ("cnn2", {"n_points": 0}, "n_points=0"),
     ],
@@ -286,6 +322,15 @@ def test_too_few_points(name):
         match=f"network '{name}' does not fit n_points=2: .*pools the spectrum to nothing.*raise n_poi",
     ):
         build_model(name, n_points=2, n_classes=3)
+
+
+def test_float64_must_be_switched_on_in_jax(monkeypatch):
+    """Without, JAX computes in float32 and says so in a mere warning."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    zeros = keras.ops.zeros
+    monkeypatch.setattr(keras.ops, "zeros", lambda shape, dtype: zeros(shape, "float32"))
+    with pytest.raises(SpecificationError, match="'float64' is switched off in JAX; set JAX_ENABLE_X64=1"):
+        small("cnn2", precision="float64")
 
 
 # Registration

@@ -9,13 +9,15 @@ import threading
 import numpy as np
 import pytest
 
-from spectra_lib.dataset import make_dataset
+from spectra_lib.dataset import Dataset, fresh_seed, make_dataset
 from spectra_lib.errors import StoreError
+from spectra_lib.fresh import FreshPredictions
 from spectra_lib.protocol import Progress, protocol
 from spectra_lib.records import (
     BusyError,
     History,
     Metrics,
+    NewerRecordError,
     Predictions,
     RunRecord,
     RunRecords,
@@ -29,6 +31,16 @@ from spectra_lib.records import (
 from spectra_lib.runs import RunSpec
 
 EPOCHS = 3
+
+
+def fresh_predictions(dataset: Dataset) -> FreshPredictions:
+    """Two errors, the second of them no answer."""
+    labels = dataset.fresh.labels.copy()
+    labels[:2] = 3, -1
+    losses = np.full(len(labels), 0.25)
+    return FreshPredictions.pack(
+        fresh_seed(dataset.spec), dataset.spec.n_fresh, labels, np.full(len(labels), 0.9), losses
+    )
 
 
 def make_record(**fields) -> RunRecord:
@@ -57,11 +69,13 @@ def make_record(**fields) -> RunRecord:
         execution="graph",
         versions={"python": "3.11"},
         commit="unknown",
+        threads=2,
+        instruction_set="avx2",
     )
     return RunRecord(
         spec=spec,
         digest=spec.digest,
-        data_digests=data_digests(dataset),
+        data_digests=data_digests(dataset, fresh=True),
         sessions=(session,),
         history=history,
         kept_epoch=1 if spec.protocol == "paper" else 2,
@@ -72,6 +86,7 @@ def make_record(**fields) -> RunRecord:
         reevaluation_gap=0.0,
         validation_predictions=answers["validation"],
         test_predictions=answers["test"],
+        fresh=fresh_predictions(dataset),
         probes={"noise": answers["test"]},
         weights_sha256="0" * 64,
         wall_seconds=1.5,
@@ -105,7 +120,37 @@ def test_round_trip(record, tmp_path):
     assert list(load_records(store.path)) == [record]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o777 == 0o644
-    assert json.loads(path.read_text())["schema_version"] == 1
+    assert json.loads(path.read_text())["schema_version"] == 2
+
+
+def test_a_record_of_schema_1_is_read_says_what_it_lacks_and_is_written_as_it_was(record, smoke, tmp_path):
+    old = json.loads(record.model_dump_json())
+    old["schema_version"] = 1
+    del old["fresh"], old["data_digests"]["fresh"]
+    for session in old["sessions"]:
+        del session["threads"], session["instruction_set"]
+    path = RunStore(tmp_path).record_path(record.spec)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(old))
+    read = read_record(path)
+    assert (read.schema_version, read.fresh, read.sessions[0].threads, read.sessions[0].instruction_set) == (
+        *(1, None, None, None),
+    )
+    assert read.faults(smoke) == []
+    assert json.loads(read.model_dump_json()) == old
+    table = load_records(tmp_path).table()
+    assert table[["fresh_errors", "fresh_n", "fresh_accuracy", "fresh_loss"]].isna().all(axis=None)
+
+
+def test_a_record_of_a_newer_schema_is_refused_by_name_and_left_alone(record, tmp_path):
+    store = RunStore(tmp_path)
+    path = store.save(record)
+    newer = path.read_text().replace('"schema_version":2', '"schema_version":3,"more":1')
+    path.write_text(newer)
+    for read in (lambda: store.load(record.spec), lambda: load_records(tmp_path)):
+        with pytest.raises(NewerRecordError, match=f"{path.name}: a record of schema version 3, written by a newer"):
+            read()
+    assert path.read_text() == newer and not (tmp_path / ".work").exists()
 
 
 def test_a_run_that_is_not_there(record, tmp_path):
@@ -127,8 +172,9 @@ def test_a_record_is_never_replaced(record, tmp_path):
         (lambda text: text[: len(text) // 2], "not a complete record"),
         (lambda text: "", "not a complete record"),
         (lambda text: "\x00" * 100, "not a complete record"),
-        (lambda text: "[]", "expected a record of schema version 1, received None"),
-        (lambda text: text.replace('"schema_version":1', '"schema_version":2'), "schema version 1, received 2"),
+        (lambda text: "[]", "expected a record of schema version 1 to 2, received None"),
+        (lambda text: text.replace('"schema_version":2', '"schema_version":0'), "schema version 1 to 2, received 0"),
+        (lambda text: text.replace('"packed_labels":"', '"packed_labels":"!'), "fresh: the compressed predictions"),
         (lambda text: text.replace('"kept_epoch":1,', ""), "kept_epoch: Field required"),
         (lambda text: text.replace('"kept_epoch":1', '"kept_epoch":"first"'), "kept_epoch: .*received 'first'"),
         (lambda text: text.replace('"wall_seconds":1.5', '"wall_seconds":1.5,"x":1'), "x: Extra inputs"),
@@ -220,11 +266,21 @@ def test_a_sound_record(record, smoke):
         ({"test": {"n": 36, "errors": 0, "loss": 1.0}}, "test: errors by the predictions: 1, by the metrics: 0"),
         ({"validation": {"n": 16, "errors": 2, "loss": 1.0}}, "validation: errors by the predictions: 1"),
         ({"data_digests": {"train": "", "validation": "", "test": ""}}, "the data are not those"),
+        ({"data_digests": {}, "schema_version": 1, "fresh": None}, "the data are not those"),
     ],
 )
 def test_each_fault_is_found(changes, fault, record, smoke):
     (found,) = altered(record, **changes).faults(smoke)
     assert found.startswith(fault)
+
+
+def test_faults_of_fresh_spectra_are_found(record, smoke):
+    missing = altered(record, fresh=None, data_digests=data_digests(smoke))
+    assert missing.faults(smoke) == ["a record of schema 2 needs predictions on fresh spectra"]
+    fewer = altered(record, fresh=record.fresh.model_dump() | {"errors": 1})
+    assert fewer.faults(smoke) == ["fresh: errors by the predictions: 2, by the record: 1"]
+    other = altered(record, data_digests=record.data_digests | {"fresh": "0" * 64})
+    assert other.faults(smoke) == ["the data are not those that the specification gives now"]
 
 
 def test_columns_of_different_length(record):
@@ -292,6 +348,8 @@ def test_table(record):
     assert table.options.tolist() == ["", '{"hidden_units": [16]}']
     assert table.running_train_accuracy.tolist() == [0.5, 0.6]
     assert table.kept_epoch.tolist() == [1, 2]
+    assert (table.fresh_errors.tolist(), table.fresh_n.tolist()) == ([2, 2], [800, 800])
+    assert table.fresh_accuracy[0] == pytest.approx(798 / 800) and table.fresh_loss[0] == 0.25
     assert list(records.select(model="cnn2")) == [other]
     assert records[0] is record
 
@@ -313,7 +371,7 @@ def test_records_are_sorted(tmp_path):
 
 def test_predictions_of_a_network_that_gave_no_numbers():
     answer = Predictions.from_probabilities(np.array([[0.25, 0.75], [np.nan, np.nan], [1.0 + 1e-9, 0.0]]))
-    assert answer.labels == (1, 0, 0)
+    assert answer.labels == (1, -1, 0)  # no answer, which is never right
     assert answer.probabilities == (0.75, 0.0, 1.0)
 
 

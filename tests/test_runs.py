@@ -93,6 +93,7 @@ def test_json_round_trip(dataset, more):
         ({"max_epochs": 0}, "max_epochs: .*received 0"),
         ({"learning_rate": float("nan")}, "learning_rate: .*received nan"),
         ({"precision": "float16"}, "precision: .*'float32' or 'mixed_bfloat16'"),
+        ({"precision": "float64"}, "precision: .*'float32' or 'mixed_bfloat16'"),  # for measurements, not for runs
         ({"hidden_activation": "tanh"}, "hidden_activation: .*'linear' or 'relu'"),
         ({"epochs": 3}, "epochs: Extra inputs are not permitted"),
         ({"model": "resnet", "hidden_activation": "relu"}, "no hidden fully-connected layers"),

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from spectra_lib import backend, checkpoints, training
+from spectra_lib import backend, checkpoints, machine, training
 from spectra_lib.dataset import make_dataset
 from spectra_lib.errors import BudgetError, SpectraError, StoreError
 from spectra_lib.records import BusyError, RunStore
@@ -381,3 +381,17 @@ def test_tensorflow_does_not_bring_jax_along_but_jax_can_be_had():
         check=True,
     )
     assert done.stdout.split() == ["False", "2.0"]
+
+
+def test_a_run_keeps_predictions_on_fresh_spectra_and_what_it_was_computed_with(undisturbed, tmp_path):
+    data = make_dataset("smoke")
+    assert undisturbed.fresh.n == len(data.fresh) == 800
+    assert undisturbed.fresh.errors == np.count_nonzero(undisturbed.fresh.labels != data.fresh.labels)
+    assert 0.2 < undisturbed.fresh.confidences.mean() <= 1.0
+    assert undisturbed.data_digests["fresh"] == data.fresh.digest
+    assert undisturbed.faults(data) == []
+    session = undisturbed.sessions[-1]
+    assert session.threads == backend.threads() >= 1 and session.instruction_set == machine.instruction_set()
+    few = data.spec.model_copy(update={"n_fresh": 2})
+    again = train(RunSpec(**FIELDS | {"dataset": few}), tmp_path, quiet=True)
+    assert again.weights_sha256 == undisturbed.weights_sha256 and again.fresh.n == 8

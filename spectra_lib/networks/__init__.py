@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spectra_lib.networks.building import build_model
+    from spectra_lib.networks.building import build_logits, build_model
     from spectra_lib.networks.description import describe_model
     from spectra_lib.networks.facts import Network
     from spectra_lib.networks.models import list_models, network, resolve_options
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Network": "facts",
+    "build_logits": "building",
     "build_model": "building",
     "describe_model": "description",
     "list_models": "models",
@@ -25,6 +26,7 @@ _HOMES = {
 
 __all__ = [
     "Network",
+    "build_logits",
     "build_model",
     "describe_model",
     "list_models",

@@ -65,16 +65,24 @@ def classifier(
 ) -> KerasTensor:
     """Put the fully-connected stack on flattened features: dropout before each dense layer, softmax last.
 
-    The softmax is computed in float32 whatever the precision of the layers before it.
+    The last layer and the softmax compute as `output_dtype` says, whatever the precision of the layers before them.
     """
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(units, start=1):
         x = dropout(x, dropout_rate)
         x = layers.Dense(width, activation=activation, name=f"hidden_{number}")(x)
     x = dropout(x, dropout_rate)
-    return probabilities(layers.Dense(n_classes, name="logits")(x))
+    return probabilities(layers.Dense(n_classes, dtype=output_dtype(), name="logits")(x))
+
+
+def output_dtype() -> str:
+    """Number format of a network's outputs under the policy of the moment: float32, or float64 where all else is.
+
+    In bfloat16, logits near 10 come in steps of 1/16, and so would the loss.
+    """
+    return "float64" if keras.config.dtype_policy().name == "float64" else "float32"
 
 
 def probabilities(logits: KerasTensor) -> KerasTensor:
-    """Softmax, in float32 whatever the precision of the layers before it."""
-    return layers.Activation("softmax", dtype=keras.DTypePolicy("float32"), name="probabilities")(logits)
+    """Softmax, in the number format of outputs."""
+    return layers.Activation("softmax", dtype=output_dtype(), name="probabilities")(logits)

@@ -50,7 +50,8 @@ class Network:
         From options to the layers before the fully-connected stack.
     features, head : callable or None
         The same as functions on Keras tensors, for a network from outside the package: what comes before the
-        fully-connected stack, and what stands in its place.
+        fully-connected stack, and what stands in its place, whose layers compute in float32 whatever the precision of
+        those before them (in float64 where all do).
     """
 
     name: str

@@ -20,6 +20,7 @@ from scipy.optimize import linear_sum_assignment
 
 from spectra_lib.errors import SpecificationError
 from spectra_lib.networks.adaptation import AdaptiveLayer
+from spectra_lib.networks.blocks import output_dtype
 
 SMALLEST = 1e-4
 """Smallest height of a maximum that is taken for a peak, relative to the highest."""
@@ -57,7 +58,7 @@ class PeakFinder(layers.Layer):
 
     def call(self, spectrum: KerasTensor) -> KerasTensor:
         """Find the peaks."""
-        values = ops.cast(ops.squeeze(spectrum, -1), "float32")
+        values = ops.cast(ops.squeeze(spectrum, -1), self.compute_dtype)
         left, middle, right = values[:, :-2], values[:, 1:-1], values[:, 2:]
         maximum = ops.logical_and(ops.logical_and(middle > left, middle >= right), middle > SMALLEST)
         heights, places = ops.top_k(ops.where(maximum, middle, 0.0), self.n_peaks)
@@ -68,7 +69,7 @@ class PeakFinder(layers.Layer):
         offset = ops.clip((before - after) / (2 * curvature), -0.5, 0.5)
         there = heights > 0
         refined = ops.exp(at - (before - after) * offset / 4)
-        positions = ops.cast(places, "float32") + 1 + offset
+        positions = ops.cast(places, self.compute_dtype) + 1 + offset
         return ops.stack([ops.where(there, positions, 0.0), ops.where(there, refined, 0.0)], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -188,7 +189,7 @@ class PeakPrototypes(AdaptiveLayer):
         if not self.count_surplus:
             return -cost
         taken = self._by_class(ops.sigmoid(ops.exp(self.taken) - best))
-        surplus = ops.relu(ops.sum(ops.cast(there, "float32"), axis=1, keepdims=True) - taken)
+        surplus = ops.relu(ops.sum(ops.cast(there, self.compute_dtype), axis=1, keepdims=True) - taken)
         return -(cost + ops.exp(self.unexplained) * surplus)
 
     def _by_class(self, values: KerasTensor) -> KerasTensor:
@@ -215,8 +216,8 @@ class PeakPrototypes(AdaptiveLayer):
         owners[: sum(counts)] = np.repeat(np.arange(self.n_classes), counts)
         values[: sum(counts)] = np.concatenate(prototypes)
         self.owners.assign(owners.astype(np.int32))
-        self.positions.assign((values[:, 0] / POSITION_TOLERANCE).astype(np.float32))
-        self.heights.assign((values[:, 1] / HEIGHT_TOLERANCE).astype(np.float32))
+        self.positions.assign((values[:, 0] / POSITION_TOLERANCE).astype(self.positions.dtype))
+        self.heights.assign((values[:, 1] / HEIGHT_TOLERANCE).astype(self.heights.dtype))
 
 
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
@@ -287,15 +288,14 @@ def prototypes(
         start=start,
         tolerance=tolerance,
         count_surplus=count_surplus,
-        # Whatever the precision of the run: a position needs more than the 8 bits of bfloat16.
-        dtype="float32",
         name="logits",
     )(peaks)
 
 
 def peaknet(x: KerasTensor, *, max_peaks: int = 12) -> KerasTensor:
     """The list of the highest peaks."""
-    return PeakFinder(max_peaks, dtype="float32", name="peaks")(x)
+    # Whatever the precision of the run: a position needs more than the 8 bits of bfloat16.
+    return PeakFinder(max_peaks, dtype=output_dtype(), name="peaks")(x)
 
 
 def list_peaks(spectra: NDArray[np.floating], max_peaks: int = 12) -> NDArray[np.float64]:
