@@ -2,11 +2,13 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
-STORE ?= results
-ARCHIVE ?= records.tar.gz
+STORE ?= gpu-records
+ARCHIVE ?= gpu-records.tar.gz
+MINUTES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench serve chapter campaign-gpu test-slurm test-docker test-torch test-browser pdf lock clean
+.PHONY: help book test lint bench serve chapter campaign-gpu test-gpu-entry test-slurm test-docker test-torch test-browser \
+    pdf lock clean
 
 help:  ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +42,11 @@ serve: book  ## Build the book and serve it at http://localhost:8000
 chapter: $(READY)  ## Execute one chapter: make chapter NAME=dataset PARAMS='-p label 246'
 	$(BIN)/spectra-lib book chapter $(NAME) $(PARAMS)
 
-campaign-gpu:  ## Train on a GPU with JAX and pack the records: make campaign-gpu STORE=dir ARCHIVE=file
-	KERAS_BACKEND=jax $(PYTHON) -m spectra_lib campaign run --store '$(STORE)' $(CAMPAIGN)
-	$(PYTHON) -m spectra_lib campaign pack '$(ARCHIVE)' --store '$(STORE)'
+campaign-gpu:  ## Train on one GPU with JAX, and pack: make campaign-gpu MINUTES=15 STORE=dir ARCHIVE=file.tar.gz
+	$(PYTHON) -m spectra_lib.gpu_campaign --minutes $(MINUTES) --store '$(STORE)' --archive '$(ARCHIVE)' $(CAMPAIGN)
+
+test-gpu-entry:  ## Try campaign-gpu on the CPU, from a bare Python with the documented wheels only
+	$(PYTHON) workflow/test_gpu_entry.py
 
 test-slurm: $(READY)  ## Try the campaign on a one-machine Slurm (needs root; Debian or Ubuntu)
 	workflow/test_slurm.sh $(BIN)/python

@@ -1,12 +1,13 @@
-"""Seconds a step of every network, in every way of running it, on the machine at hand.
+"""How long a training step takes: each network, in each execution mode, on this machine.
 
-Each measurement has a process of its own, so that memory is that of one network. Prints the figures as they come,
-and writes them to ``STORE/speed/MACHINE/DATASET.json``, from where the chapter on methods takes them. Figures mean
-something only on a machine that does nothing else; all of them take an hour on two cores. Networks and ways that are
-not named keep the figures that the file has.
+Writes ``STORE/speed/MACHINE/DATASET.json``, which the chapter on methods shows. Each measurement has a process of its
+own; the modes of a network take turns, so that a machine whose speed changes treats them alike. "plain" is Keras's
+`model.fit` with Keras's own Adam. With ``--against COMMIT`` an earlier build is measured beside the present one, as it
+would have trained by itself.
 
-    python benchmarks/steps.py
-    python benchmarks/steps.py --models cnn2 vgg --executions windows --steps 5 --precisions float32 --store /tmp/speed
+    python benchmarks/steps.py --store results
+    python benchmarks/steps.py --models cnn2 vgg --modes plain sparse --steps 5 --store /tmp/speed
+    python benchmarks/steps.py --against b62c717 --rounds 2
 """
 
 from __future__ import annotations
@@ -17,59 +18,41 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import product
+from pathlib import Path
 from typing import Any
 
 from spectra_lib.machine import commit, package_versions, processor_name
 from spectra_lib.step_times import OPERATIONS, StepTime, StepTimes, load_step_times, save_step_times
 
-WAYS = (("tensorflow", "graph"), ("tensorflow", "xla"), ("tensorflow", "windows"), ("jax", "xla"), ("jax", "windows"))
-EXECUTIONS = tuple(dict.fromkeys(execution for _, execution in WAYS))
-PRECISIONS = ("float32", "mixed_bfloat16")
 MODELS = ("peaknet", "cnn2", "cnn3", "vgg", "cnn_bn", "inc3", "inc6", "cnn6", "resnet")
-BATCH = 128
+MODES = ("plain", "graph", "xla", "sparse")
+EARLIER_SAVING = 1.25
+"""The earlier build cut spectra into windows if that divided the multiply-adds by so much."""
 
 
-def measure(model: str, dataset: str, execution: str, precision: str, steps: int) -> dict[str, Any]:
+def measure(model: str, dataset: str, mode: str, precision: str, steps: int) -> dict[str, Any]:
     """Train a few steps of 128 spectra in this process; the backend is that of KERAS_BACKEND."""
     import keras
-    import numpy as np
 
-    from spectra_lib import backend
-    from spectra_lib.dataset import make_dataset
-    from spectra_lib.networks import build_model, describe_model
-    from spectra_lib.sparse_convolution import cut_windows, plan_windows, with_windows
+    from spectra_lib import backend, execution
+    from spectra_lib.networks import describe_model
+    from spectra_lib.runs import RunSpec
+    from spectra_lib.specification import dataset_spec
 
-    data = make_dataset(dataset)
-    spec = data.spec
-    backend.seed_everything(0)
-    whole = build_model(model, spec.n_points, spec.n_classes, precision=precision)
-    network = keras.Model(whole.inputs, whole.get_layer("logits").output, name=model)
-    plan = plan_windows(network, data.train) if execution == "windows" else None
-    if execution == "windows" and plan is None:
-        return {"failure": "windows save nothing in this network"}
-    if plan is not None:
-        network = with_windows(network, plan)
-    backend.compile_for_training(network, 3e-4, execution)
-    order = np.random.default_rng(0).permutation(len(data.train))
-    times = []
-    for step in range(steps + 2):  # the first steps compile
-        rows = order[BATCH * step % len(order) :][:BATCH]
-        inputs = data.train.spectra(rows)[..., None] if plan is None else list(cut_windows(data.train, rows, plan))
-        start = time.perf_counter()
-        network.train_on_batch(inputs, data.train.labels[rows])
-        times.append(time.perf_counter() - start)
-    seconds = statistics.median(times[2:])
-    operations = OPERATIONS * BATCH * describe_model(model, spec.n_points, spec.n_classes).multiply_adds
-    return {
-        "seconds": seconds,
-        "first_seconds": times[0],
-        "share_of_peak": operations / seconds / peak_operations(),
-        "peak_memory_bytes": backend.peak_memory(),
-        "saving": None if plan is None else plan.saving,
-    }
+    if mode == "plain":
+        backend.adam = keras.optimizers.Adam  # as `model.fit` has it
+    spec = RunSpec(dataset=dataset, model=model, precision=precision)
+    found = dict(execution.measure_step(spec.model_dump_json(), "graph" if mode == "plain" else mode, steps=steps))
+    if mode == "sparse" and found["saving"] is None:
+        return {"failure": "no layer can be computed at peaks only"}
+    data = dataset_spec(dataset)
+    operations = OPERATIONS * spec.batch_size * describe_model(model, data.n_points, data.n_classes).multiply_adds
+    return found | {"share_of_peak": operations / found["seconds"] / peak_operations()}
 
 
 def peak_operations() -> float:
@@ -77,61 +60,30 @@ def peak_operations() -> float:
     import numpy as np
 
     matrix = np.random.default_rng(0).random((3000, 3000), dtype=np.float32)
-    best = min(_timed(matrix) for _ in range(4))
-    return 2 * 3000**3 / best
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        matrix @ matrix
+        times.append(time.perf_counter() - start)
+    return 2 * 3000**3 / min(times)
 
 
-def _timed(matrix: Any) -> float:
-    start = time.perf_counter()
-    matrix @ matrix
-    return time.perf_counter() - start
+@contextmanager
+def checked_out(revision: str) -> Iterator[Path]:
+    """A folder with the source of another revision."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        subprocess.run(["git", "worktree", "add", "--detach", "--quiet", str(tree), revision], check=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], check=True)
 
 
-def main() -> None:
-    """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", default="results", help="folder of the results")
-    parser.add_argument("--dataset", default="benchmark")
-    parser.add_argument("--models", nargs="+", default=MODELS)
-    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
-    parser.add_argument("--executions", nargs="+", choices=EXECUTIONS, default=EXECUTIONS)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--timeout", type=int, default=180, help="seconds for one measurement")
-    parser.add_argument("--one", nargs=3, metavar=("MODEL", "EXECUTION", "PRECISION"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        model, execution, precision = given.one
-        print(json.dumps(measure(model, given.dataset, execution, precision, given.steps)))
-        return
-    before = [
-        one for one in load_step_times(given.store) if (one.device, one.dataset) == (processor_name(), given.dataset)
-    ]
-    anew = set(product(given.models, given.precisions, given.executions))
-    times = StepTimes(
-        dataset=given.dataset,
-        device=processor_name(),
-        commit=commit(),
-        measured=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=package_versions(("keras", "numpy", "tensorflow-cpu", "jax")),
-        peak_operations_per_second=peak_operations(),
-        rows=tuple(row for one in before for row in one.rows if (row.model, row.precision, row.execution) not in anew),
-    )
-    for precision in given.precisions:
-        for model in given.models:
-            for backend_name, execution in WAYS:
-                if execution not in given.executions:
-                    continue
-                found = _in_own_process(given, backend_name, model, execution, precision)
-                row = StepTime(model=model, backend=backend_name, execution=execution, precision=precision, **found)
-                times = times.model_copy(update={"rows": (*times.rows, row)})
-                print(row.model_dump_json(exclude_none=True), flush=True)
-                path = save_step_times(given.store, times)
-    print(path)
-
-
-def _in_own_process(given: Any, backend_name: str, *one: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--dataset", given.dataset, "--steps", str(given.steps), "--one", *one]
-    environment = os.environ | {"KERAS_BACKEND": backend_name}
+def in_own_process(script: Path, given: Any, backend: str, *one: str) -> dict[str, Any]:
+    """Measure in a fresh process, by the script of this source or of an earlier one."""
+    command = [sys.executable, str(script), "--dataset", given.dataset, "--steps", str(given.steps), "--one", *one]
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(script.parents[1])}
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=given.timeout, env=environment, check=True
@@ -141,6 +93,87 @@ def _in_own_process(given: Any, backend_name: str, *one: str) -> dict[str, Any]:
     except subprocess.CalledProcessError as error:
         return {"failure": (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]}
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def earlier_choice(tree: Path, given: Any, model: str, precision: str) -> dict[str, Any]:
+    """Measure the earlier build as it would have trained: on windows where they save enough, else whole."""
+    script = tree / "benchmarks" / "steps.py"
+    windows = in_own_process(script, given, "tensorflow", model, "windows", precision)
+    if (windows.get("saving") or 0.0) >= EARLIER_SAVING:
+        return windows
+    return in_own_process(script, given, "tensorflow", model, "graph", precision)
+
+
+def merged(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Median time of the rounds that gave one, with the other figures of the first of them."""
+    timed = [found for found in rounds if found.get("seconds") is not None]
+    return timed[0] | {"seconds": statistics.median(found["seconds"] for found in timed)} if timed else rounds[0]
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", default="results", help="folder of the results")
+    parser.add_argument("--dataset", default="benchmark")
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--precisions", nargs="+", choices=("float32", "mixed_bfloat16"), default=("float32",))
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=("plain", "graph", "sparse"))
+    parser.add_argument("--backends", nargs="+", default=("tensorflow",), help="of tensorflow, jax and torch")
+    parser.add_argument("--against", metavar="COMMIT", help="measure this earlier build too")
+    parser.add_argument("--rounds", type=int, default=1, help="how often all modes take turns")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--timeout", type=int, default=300, help="seconds for one measurement")
+    parser.add_argument("--one", nargs=3, metavar=("MODEL", "MODE", "PRECISION"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        model, mode, precision = given.one
+        print(json.dumps(measure(model, given.dataset, mode, precision, given.steps)))
+        return
+    if given.against:
+        with checked_out(given.against) as tree:
+            measure_all(given, tree)
+    else:
+        measure_all(given, None)
+
+
+def measure_all(given: Any, earlier: Path | None) -> None:
+    """Measure all networks and modes and write the figures after each network."""
+    times = known_times(given.store, given.dataset)
+    for precision in given.precisions:
+        for model in given.models:
+            rounds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+            for _ in range(given.rounds):
+                for backend in given.backends:
+                    for mode in given.modes:
+                        found = in_own_process(Path(__file__).resolve(), given, backend, model, mode, precision)
+                        rounds.setdefault((backend, mode), []).append(found)
+                if earlier is not None:
+                    found = earlier_choice(earlier, given, model, precision)
+                    rounds.setdefault(("tensorflow", "windows"), []).append(found)
+            for (backend, mode), found in rounds.items():
+                row = StepTime(model=model, backend=backend, execution=mode, precision=precision, **merged(found))
+                kept = [other for other in times.rows if _key(other) != _key(row)]
+                times = times.model_copy(update={"rows": (*kept, row)})
+                print(row.model_dump_json(exclude_none=True), flush=True)
+            save_step_times(given.store, times)
+
+
+def known_times(store: str, dataset: str) -> StepTimes:
+    """Figures of this machine, with today's date; those there are stay where they are not measured anew."""
+    before = [one for one in load_step_times(store) if (one.device, one.dataset) == (processor_name(), dataset)]
+    return StepTimes(
+        dataset=dataset,
+        device=processor_name(),
+        commit=commit(),
+        measured=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=package_versions(("keras", "numpy", "tensorflow-cpu", "jax")),
+        peak_operations_per_second=peak_operations(),
+        rows=tuple(row for one in before for row in one.rows),
+    )
+
+
+def _key(row: StepTime) -> tuple[str, ...]:
+    return row.model, row.backend, row.execution, row.precision
 
 
 if __name__ == "__main__":

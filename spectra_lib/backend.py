@@ -30,7 +30,7 @@ from spectra_lib.errors import SpectraError
 from spectra_lib.machine import commit as commit
 from spectra_lib.machine import instruction_set as instruction_set
 from spectra_lib.machine import peak_memory as peak_memory
-from spectra_lib.machine import processor_name, usable_cores
+from spectra_lib.machine import processor_name, total_memory, usable_cores
 
 Execution = Literal["graph", "xla", "eager", "sparse"]
 """How a step runs: as a TensorFlow graph, compiled by XLA (always so on JAX), or op by op (PyTorch);
@@ -112,9 +112,11 @@ def check_execution(requested: str) -> Execution | None:
 
 def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
     """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy."""
+    # Keras computes a loss in float32 unless told otherwise, whatever the precision of the network.
+    precision = keras.backend.result_type(model.output.dtype, "float32")
     model.compile(
         optimizer=adam(learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=precision),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=execution == "xla" or backend_name() == "jax",
     )
@@ -236,6 +238,22 @@ def threads() -> int:
 
         return torch.get_num_threads()
     return usable_cores()
+
+
+def device_memory() -> tuple[int, int]:
+    """Bytes of the device's memory: the most that this process has used, and all there are.
+
+    Where the device is the CPU, or the backend does not tell (TensorFlow, PyTorch), those of the machine.
+    """
+    if backend_name() == "jax" and not computes_on_cpu():
+        import jax
+
+        found = jax.devices()[0].memory_stats() or {}
+        # JAX takes no more than this share of the memory, 3/4 where nobody says otherwise.
+        share = float(os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.75"))
+        if {"peak_bytes_in_use", "bytes_limit"} <= set(found):
+            return found["peak_bytes_in_use"], round(found["bytes_limit"] / share)
+    return peak_memory(), total_memory()
 
 
 def versions() -> dict[str, str]:

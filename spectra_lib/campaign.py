@@ -359,6 +359,7 @@ def run_campaign(
     execution: str = "auto",
     workers: int = 1,
     quiet: bool = False,
+    keep_weights: bool = True,
     report: Callable[[str], None] = print,
 ) -> int:
     """Work through runs until all are done or the time is up.
@@ -381,6 +382,8 @@ def run_campaign(
         network never fills.
     quiet : bool
         Show no progress bars.
+    keep_weights : bool
+        Keep the weights of each best checkpoint, up to 750 MB a run.
     report : callable
         Gets a line for each run.
 
@@ -409,7 +412,7 @@ def run_campaign(
     def work() -> None:
         while (deadline is None or time.monotonic() < deadline) and (spec := choose()) is not None:
             left = None if deadline is None else deadline - time.monotonic()
-            outcome = _in_own_process(spec, store.path, execution, left, quiet)
+            outcome = _in_own_process(spec, store.path, execution, left, quiet, keep_weights)
             report(f"{spec.run_id}: {outcome}")
             if outcome == OUT_OF_TIME:
                 break
@@ -427,14 +430,17 @@ def run_campaign(
 
 
 FINISHED, OUT_OF_TIME, BUSY = "finished", "out of time, to be resumed", "in the hands of another process"
+DIVERGED = "failed: its loss is not a number any more; the record says so"
 
 
-def _in_own_process(spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool) -> str:
+def _in_own_process(
+    spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool, keep_weights: bool
+) -> str:
     """Train in a fresh process: memory is given back, and nothing of one run can reach another."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     plugins = [plugin.file for plugin in loaded_plugins()]
-    arguments = (spec.model_dump_json(), store, execution, seconds, quiet, sender, plugins)
+    arguments = (spec.model_dump_json(), store, execution, seconds, quiet, keep_weights, sender, plugins)
     process = context.Process(target=_train_one, args=arguments)
     process.start()
     sender.close()
@@ -454,6 +460,7 @@ def _train_one(
     execution: str,
     seconds: float | None,
     quiet: bool,
+    keep_weights: bool,
     sender: Any,
     plugins: Sequence[Path] = (),
 ) -> None:
@@ -464,7 +471,8 @@ def _train_one(
 
     try:
         load_plugins(plugins)
-        train(RunSpec.model_validate_json(spec_json), store, execution=execution, deadline=deadline, quiet=quiet)
+        spec = RunSpec.model_validate_json(spec_json)
+        record = train(spec, store, execution=execution, deadline=deadline, quiet=quiet, keep_weights=keep_weights)
     except BudgetError:
         sender.send(OUT_OF_TIME)
     except BusyError:
@@ -472,7 +480,7 @@ def _train_one(
     except SpectraError as error:
         sender.send(f"failed: {error}")
     else:
-        sender.send(FINISHED)
+        sender.send(DIVERGED if record.ended == "not_finite" else FINISHED)
 
 
 def end_with_parent() -> None:

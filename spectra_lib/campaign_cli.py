@@ -10,6 +10,7 @@ import typer
 
 from spectra_lib.archive import pack_records, unpack_records
 from spectra_lib.campaign import (
+    DIVERGED,
     Planned,
     State,
     Task,
@@ -39,7 +40,11 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file that registers networks; it is executed. May be repeated."),
 ]
-Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, windows, eager.")]
+Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, sparse, eager.")]
+
+Weights = Annotated[
+    bool, typer.Option(help="Keep the best weights in the folder .weights of the store, up to 750 MB a run.")
+]
 
 
 @app.command("plan")
@@ -100,6 +105,7 @@ def run_command(
     budget_minutes: Annotated[float | None, typer.Option(min=0, help="Stop cleanly after this time.")] = None,
     execution: Execution = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time; a GPU has room for several.")] = 1,
+    weights: Weights = True,
     quiet: bool = False,
     plugin: Plugins = None,
 ) -> None:
@@ -123,6 +129,7 @@ def run_command(
         execution=execution,
         workers=workers,
         quiet=quiet,
+        keep_weights=weights,
         report=typer.echo,
     )
     if failed:
@@ -135,6 +142,7 @@ def train_command(
     store: Store = Path("results"),
     runs: Runs = None,
     execution: Execution = "auto",
+    weights: Weights = True,
     quiet: bool = False,
     plugin: Plugins = None,
 ) -> None:
@@ -147,7 +155,10 @@ def train_command(
     from spectra_lib.training import train
 
     load_plugins(plugin or ())
-    train(task_by_id(run_id, campaign(runs)).spec, store, execution=execution, quiet=quiet)
+    spec = task_by_id(run_id, campaign(runs)).spec
+    record = train(spec, store, execution=execution, quiet=quiet, keep_weights=weights)
+    if record.ended == "not_finite":  # no exit code: Snakemake would delete the record of a job that failed
+        typer.echo(f"{run_id}: {DIVERGED}", err=True)
 
 
 @app.command("pack")
@@ -187,6 +198,7 @@ def _chosen(runs: Path | None, only: str | None) -> list[Task]:
 
 def _summary(rows: list[Planned]) -> str:
     counts = Counter(row.state for row in rows)
-    left = sum(row.estimate.seconds for row in rows if row.state != State.DONE) / 3600
+    costs = [(row.estimate, row.epochs_done) for row in rows if row.state != State.DONE]
+    left = sum(max(cost.epochs - done, 0) * cost.seconds_per_epoch for cost, done in costs) / 3600
     states = ", ".join(f"{counts[state]} {state}" for state in State)
     return f"{len(rows)} runs: {states}; about {left:.1f} hours left on this machine"

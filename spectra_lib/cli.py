@@ -1,7 +1,7 @@
 """The command line: ``spectra-lib datasets|models|train|records|baselines|ceiling|headroom|claims|campaign|book``.
 
-Exit codes: 0 done; 1 `records check` or a campaign found faults; 2 something the caller can mend, told
-in one message; 3 the time budget ended first and the same command goes on later. What a command
+Exit codes: 0 done; 1 a loss that is not a number, or faults in records or a campaign; 2 something the caller can mend,
+told in one message; 3 the time budget ended first and the same command goes on later. What a command
 needs is imported when it runs, so that listing datasets does not start a deep-learning backend.
 """
 

@@ -342,7 +342,7 @@ def misclassified(dataset: Dataset, records: Iterable[RunRecord]) -> pd.DataFram
     labels, parts = dataset.test.labels, []
     for record in records:
         answers = np.array(record.test_predictions.labels)
-        rows = np.flatnonzero(answers != labels)
+        rows = np.flatnonzero((answers != labels) & (answers >= 0))  # no answer is confused with no class
         run = {key: getattr(record.spec, key) for key in ("model", "hidden_activation", "seed")}
         parts.append(pd.DataFrame(run | {"row": rows, "true": labels[rows], "answered": answers[rows]}))
     columns = ["model", "hidden_activation", "seed", "row", "true", "answered"]

@@ -27,8 +27,8 @@ from spectra_lib.paired_comparison import pair_runs, paired_effect
 from spectra_lib.published import TEST_SPECTRA, published_challenge
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.replay import kept_by_either, replay_published
+from spectra_lib.run_judgement import converged_runs, failed_runs
 from spectra_lib.single_changes import SINGLE_CHANGES
-from spectra_lib.stalled_runs import stalled, without_stalled
 from spectra_lib.wording import counted, scientific
 
 HEIGHT_PAIR = (164, 281)
@@ -171,7 +171,7 @@ def _training_errors(evidence: Evidence, records: RunRecords) -> Difference:
     topic, text = "Training accuracy", "the share of training spectra that the trained network gets right (Fig. 2)"
     found = "the average over an epoch, while weights change and dropout is on"
     chosen = paper_networks(evidence, records)
-    trained, left_out = without_stalled(chosen), stalled(chosen)
+    trained, left_out = converged_runs(chosen), failed_runs(chosen)
     if not trained:
         return Difference(topic, text, found, f"{NOT_MEASURED}: any run of the paper's networks will do.")
     parts = []
@@ -183,7 +183,7 @@ def _training_errors(evidence: Evidence, records: RunRecords) -> Difference:
             f"weights make {true:.2f} %."
         )
     if left_out:
-        parts.append(f"Left out, as they kept their first epoch: {name_runs(left_out)}.")
+        parts.append(f"Left out, as they failed to converge: {name_runs(left_out)}.")
     return Difference(topic, text, found, " ".join(parts))
 
 
@@ -283,7 +283,7 @@ def _batch_normalisation(evidence: Evidence, records: RunRecords) -> Difference:
     epochs = math.log(0.01) / (steps * math.log(BN_MOMENTUM))
     runs = records.select(model="resnet", options={}, protocol="paper", precision="float32")
     own = [r for r in runs if r.spec.dataset_spec == evidence.challenge.spec]
-    note = f" {len(stalled(own))} of our {_runs(len(own))} of Resnet kept the first epoch." if own else ""
+    note = f" {len(failed_runs(own))} of our {_runs(len(own))} of Resnet failed to converge." if own else ""
     return Difference(
         "Batch normalisation fails",
         "it may change relative intensities, which spectra depend on",

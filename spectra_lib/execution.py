@@ -40,7 +40,7 @@ SAMPLE = 512
 """Training spectra on which windows are planned."""
 
 WORTH_MEASURING = 5e12
-"""Multiply-adds of a run's forward passes, some minutes on any machine, below which the first mode is as good as any."""
+"""Multiply-adds of a run's forward passes below which the first mode is as good as any: some minutes."""
 
 TYPICAL_EPOCHS = 80
 

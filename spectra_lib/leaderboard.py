@@ -16,6 +16,7 @@ from spectra_lib.errors import SpecificationError, UnknownNameError
 from spectra_lib.networks.catalogue import published_activation
 from spectra_lib.networks.sizes import size_of
 from spectra_lib.observer import ideal_observer
+from spectra_lib.run_judgement import failed_runs
 from spectra_lib.runs import usual_rules
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ OBSERVER, NETWORK, PUBLISHED, BASELINE = "ideal observer", "network", "published
 """Kinds of methods."""
 
 COLUMNS = (
-    *("kind", "model", "activation", "variant", "runs", "test_errors", "fewest", "most", "test_n"),
+    *("kind", "model", "activation", "variant", "runs", "failed", "test_errors", "fewest", "most", "test_n"),
     *("validation_errors", "validation_n", "parameters", "multiply_adds", "seconds", "memory_bytes", "device"),
 )
 
@@ -46,8 +47,9 @@ def make_leaderboard(dataset: Dataset, records: RunRecords, results: Iterable[Ba
     -------
     DataFrame
         Columns: ``kind`` (see `OBSERVER` and so on), ``model``, ``activation`` of hidden layers, ``variant`` (options,
-        protocol and precision where they are not the usual ones), ``runs``; ``test_errors`` (mean), ``fewest``
-        and ``most`` of one run, ``test_n``; ``validation_errors`` (mean), ``validation_n``; ``parameters``,
+        protocol and precision where they are not the usual ones), ``runs``, ``failed`` of them to converge;
+        ``test_errors`` (mean), ``fewest`` and ``most`` of one run, ``test_n``; ``validation_errors`` (mean),
+        ``validation_n``; ``parameters``,
         ``multiply_adds`` of one spectrum; ``device`` on which most of the runs were made, ``seconds`` to train or fit
         there and ``memory_bytes``, the largest memory of the process (medians). What is not known is missing.
 
@@ -96,6 +98,7 @@ def _network_rows(dataset: Dataset, records: Iterable[RunRecord]) -> list[dict[s
             "activation": spec.hidden_activation,
             "variant": _variant(group[0]),
             "runs": len(group),
+            "failed": len(failed_runs(group)),
             "test_n": group[0].test.n,
             "validation_errors": statistics.mean(record.validation.errors for record in group),
             "validation_n": group[0].validation.n,

@@ -107,3 +107,17 @@ def peak_memory() -> int:
             return int(found[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def total_memory() -> int:
+    """Bytes of memory that this machine has, or that its container may use.
+
+    Examples
+    --------
+    >>> total_memory() >= peak_memory()
+    True
+    """
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else ""
+    return min(found, int(text)) if text.isdigit() else found

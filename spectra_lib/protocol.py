@@ -95,7 +95,9 @@ class Progress(Value):
     kept_score : float
         Its validation accuracy, or minus its validation loss.
     stopped : bool
-        Whether early stopping has ended the run.
+        Whether early stopping, or a loss that is not finite, has ended the run.
+    diverged : bool
+        Whether it was the loss.
     """
 
     epoch: int = 0
@@ -106,11 +108,29 @@ class Progress(Value):
     kept_epoch: int = -1
     kept_score: float = -math.inf
     stopped: bool = False
+    diverged: bool = False
 
-    def after_epoch(self, rules: Protocol, val_loss: float, val_accuracy: float) -> Progress:
-        """State after an epoch with these validation figures.
+    @property
+    def ended(self) -> Literal["early_stopping", "max_epochs", "not_finite"]:
+        """Why training ends here, if it does."""
+        return "not_finite" if self.diverged else "early_stopping" if self.stopped else "max_epochs"
 
-        A loss that is not a number never counts as better.
+    def after_epoch(self, rules: Protocol, val_loss: float, val_accuracy: float, loss: float = 0.0) -> Progress:
+        """State after an epoch with these figures.
+
+        Parameters
+        ----------
+        rules : Protocol
+            The protocol.
+        val_loss, val_accuracy : float
+            Validation loss and accuracy. An epoch whose loss is not finite is never the best one, whatever its
+            accuracy, unless there is no other.
+        loss : float
+            Training loss. One that is not finite ends the run: its weights are lost.
+
+        Returns
+        -------
+        Progress
 
         Examples
         --------
@@ -120,7 +140,7 @@ class Progress(Value):
         (0, 2.0)
         """
         score = val_accuracy if rules.keep == "val_accuracy" else -val_loss
-        if math.isnan(score):
+        if not math.isfinite(val_loss):
             score = -math.inf
         kept = score > self.kept_score or self.kept_epoch < 0
         better = val_loss < self.best_loss - rules.min_gain
@@ -135,5 +155,6 @@ class Progress(Value):
             stop_wait=stop_wait,
             kept_epoch=self.epoch if kept else self.kept_epoch,
             kept_score=score if kept else self.kept_score,
-            stopped=stop_wait >= rules.stop_patience,
+            stopped=stop_wait >= rules.stop_patience or not math.isfinite(loss),
+            diverged=not math.isfinite(loss),
         )

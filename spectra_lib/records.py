@@ -195,8 +195,8 @@ class RunRecord(Value):
         Figures of each epoch.
     kept_epoch : int
         Epoch (from 0) whose weights were kept.
-    ended : {"early_stopping", "max_epochs"}
-        Why training ended.
+    ended : {"early_stopping", "max_epochs", "not_finite"}
+        Why training ended; "not_finite": the training loss of an epoch was not a number.
     train, validation, test : Metrics
         The kept weights, evaluated anew with dropout off.
     reevaluation_gap : float or None
@@ -225,7 +225,7 @@ class RunRecord(Value):
     sessions: tuple[Session, ...]
     history: History
     kept_epoch: int
-    ended: Literal["early_stopping", "max_epochs"]
+    ended: Literal["early_stopping", "max_epochs", "not_finite"]
     train: Metrics
     validation: Metrics
     test: Metrics
@@ -270,12 +270,13 @@ class RunRecord(Value):
         progress = self.replay()
         if progress.kept_epoch != self.kept_epoch:
             found.append(f"kept epoch {self.kept_epoch}, but the protocol demands {progress.kept_epoch}")
-        ended = "early_stopping" if progress.stopped else "max_epochs"
         if progress.epoch != epochs or (not progress.stopped and epochs != self.spec.max_epochs):
             found.append(f"{epochs} epochs, but by the protocol training ended or goes on at {progress.epoch}")
-        elif ended != self.ended:
-            found.append(f"ended by {self.ended}, but the protocol says {ended}")
-        if self.reevaluation_gap is None or self.reevaluation_gap > 1e-3:
+        elif progress.ended != self.ended:
+            found.append(f"ended by {self.ended}, but the protocol says {progress.ended}")
+        # Where no epoch has a finite loss, there is no figure to come back to.
+        never_finite = self.history.val_loss[self.kept_epoch] is None and self.validation.loss is None
+        if (self.reevaluation_gap is None and not never_finite) or (self.reevaluation_gap or 0.0) > 1e-3:
             found.append(f"re-evaluation differs from the logged figures by {self.reevaluation_gap}")
         for name, metrics, predictions in (
             ("validation", self.validation, self.validation_predictions),
@@ -298,11 +299,18 @@ class RunRecord(Value):
     def replay(self) -> Progress:
         """Follow the protocol through the logged history, as far as it goes."""
         rules, progress = protocol(self.spec.protocol), Progress(learning_rate=self.spec.learning_rate)
-        for val_loss, val_accuracy in zip(self.history.val_loss, self.history.val_accuracy, strict=True):
+        history = self.history
+        for loss, val_loss, accuracy in zip(history.loss, history.val_loss, history.val_accuracy, strict=True):
             if progress.stopped:
                 break
-            progress = progress.after_epoch(rules, float("nan") if val_loss is None else val_loss, val_accuracy)
+            # Runs of schema 1 went on whatever their loss.
+            own = 0.0 if self.schema_version == 1 else _or_nan(loss)
+            progress = progress.after_epoch(rules, _or_nan(val_loss), accuracy, own)
         return progress
+
+
+def _or_nan(loss: float | None) -> float:
+    return float("nan") if loss is None else loss
 
 
 def data_digests(dataset: Dataset, *, fresh: bool = False) -> dict[str, str]:
@@ -537,10 +545,12 @@ class RunRecords(Sequence[RunRecord]):
         DataFrame
             Columns: those of the specification, epochs, kept_epoch, errors, number and accuracy of
             each split and of the fresh spectra (NaN in records that lack them), fresh_loss, val_loss,
-            running_train_accuracy (with dropout on, at the kept epoch), seconds,
-            peak_memory_bytes, device, backend, execution.
+            running_train_accuracy (with dropout on, at the kept epoch), failure (how the run failed to converge,
+            empty if it did not), seconds, peak_memory_bytes, device, backend, execution.
         """
         import pandas as pd
+
+        from spectra_lib.run_judgement import failure_text
 
         rows = []
         for record in self.records:
@@ -568,6 +578,7 @@ class RunRecords(Sequence[RunRecord]):
             row |= {
                 "val_loss": record.validation.loss,
                 "running_train_accuracy": record.history.accuracy[record.kept_epoch],
+                "failure": failure_text(record),
                 "seconds": record.wall_seconds,
                 "peak_memory_bytes": record.peak_memory_bytes,
                 "device": record.sessions[-1].device,
@@ -584,7 +595,16 @@ _TABLE_COLUMNS = [
     *("max_epochs", "epochs", "kept_epoch"),
     *(f"{split}_{what}" for split in ("train", "validation", "test") for what in ("errors", "n", "accuracy")),
     *("fresh_errors", "fresh_n", "fresh_accuracy", "fresh_loss"),
-    *("val_loss", "running_train_accuracy", "seconds", "peak_memory_bytes", "device", "backend", "execution"),
+    *(
+        "val_loss",
+        "running_train_accuracy",
+        "failure",
+        "seconds",
+        "peak_memory_bytes",
+        "device",
+        "backend",
+        "execution",
+    ),
 ]
 
 

@@ -30,6 +30,7 @@ def list_records_command(
         spectra-lib records list --csv > runs.csv
     """
     from spectra_lib.records import load_records
+    from spectra_lib.run_judgement import failure_text
 
     records = load_records(store)
     if csv:
@@ -44,10 +45,14 @@ def list_records_command(
             f"{100 * record.test.accuracy:.1f}",
             "-" if record.fresh is None else f"{record.fresh.errors} of {record.fresh.n}",
             record.sessions[-1].device,
+            failure_text(record),
         )
         for record in records
     ]
-    print_table(("run", "epochs", "kept (from 0)", "test errors", "right in %", "fresh errors", "device"), rows)
+    print_table(
+        ("run", "epochs", "kept (from 0)", "test errors", "right in %", "fresh errors", "device", "failed to converge"),
+        rows,
+    )
     typer.echo(f"{len(rows)} records in {store}")
 
 
@@ -63,18 +68,26 @@ def check_records_command(store: Store = Path("results")) -> None:
         spectra-lib records check --store results
     """
     from spectra_lib.baselines.store import find_result_faults
-    from spectra_lib.records import RunStore, find_faults, way_stores
+    from spectra_lib.records import RunStore, find_faults, read_record, way_stores
+    from spectra_lib.run_judgement import failure_text
 
     if not store.is_dir():
         raise SpectraError(f"there is no folder {store}; name the folder of the records with --store")
-    n_records = n_faulty = 0
-    runs = chain.from_iterable(find_faults(one) for one in (RunStore(store), *way_stores(store)))
-    for path, faults in chain(runs, find_result_faults(store)):
+    n_records = n_faulty = n_failed = 0
+    for path, faults in chain.from_iterable(find_faults(one) for one in (RunStore(store), *way_stores(store))):
         n_records += 1
         n_faulty += bool(faults)
         for fault in faults:
             typer.echo(f"{path}: {fault}")
-    typer.echo(f"{n_records} records checked, {n_faulty} with faults")
+        if not faults and (failed := failure_text(read_record(path))):
+            n_failed += 1
+            typer.echo(f"{path}: sound, but the run failed to converge: {failed}")
+    for path, faults in find_result_faults(store):
+        n_records += 1
+        n_faulty += bool(faults)
+        for fault in faults:
+            typer.echo(f"{path}: {fault}")
+    typer.echo(f"{n_records} records checked, {n_faulty} with faults; {n_failed} runs failed to converge")
     if n_faulty:
         raise typer.Exit(1)
 

@@ -32,7 +32,8 @@ GROWTH = 1.5
 """Factor by which the room of all stages grows until a batch fits: few shapes, each of which is compiled once."""
 
 Inputs = dict[str, NDArray[Any]]
-"""What a sparse network takes, by name: the spectra of a batch, and their index tables."""
+"""What a sparse network takes, by name: the spectra of a batch, and their index tables. The spectra come first in the
+order of names: Keras weighs the loss of a batch by the length of the first input."""
 
 
 def index_tables(plan: Plan, spectra: NDArray[np.floating]) -> Inputs:
@@ -47,11 +48,11 @@ def index_tables(plan: Plan, spectra: NDArray[np.floating]) -> Inputs:
     Returns
     -------
     dict of str to ndarray
-        ``spectra`` itself, shape (n_spectra, n_points, 1); ``rows:LAYER``, int32, the rows of its source that each
-        window of a stage needs, shape (n_windows, n); ``rows:JOIN:SOURCE``, int32, the rows of a source that stands
-        elsewhere, shape (n_windows, width); ``counts:STAGE``, float32, how many positions have each row, shape
+        ``spectra`` itself, shape (n_spectra, n_points, 1); ``take:LAYER``, int32, the rows of its source that each
+        window of a stage needs, shape (n_windows, n); ``take:JOIN:SOURCE``, int32, the rows of a source that stands
+        elsewhere, shape (n_windows, width); ``times:STAGE``, float32, how many positions have each row, shape
         (n_windows, width); ``valid:STAGE``, float32, what a padded average divides by, of the same shape;
-        ``lookup:STAGE``, int32, the row of each position of whole features, shape (n_spectra, n).
+        ``where:STAGE``, int32, the row of each position of whole features, shape (n_spectra, n).
 
     Examples
     --------
@@ -60,7 +61,7 @@ def index_tables(plan: Plan, spectra: NDArray[np.floating]) -> Inputs:
     >>> from spectra_lib.sparse_plan import plan_sparse
     >>> spectra = make_dataset("challenge").train.spectra(slice(0, None, 10))
     >>> sorted(index_tables(plan_sparse(build_model("cnn2"), spectra), spectra))
-    ['lookup:max_pooling1d_1', 'rows:max_pooling1d', 'rows:max_pooling1d_1', 'spectra']
+    ['spectra', 'take:max_pooling1d', 'take:max_pooling1d_1', 'where:max_pooling1d_1']
     """
     active = {plan.input: spectra != 0}
     for name in [name for name, node in plan.nodes.items() if name == node != plan.input]:
@@ -77,11 +78,11 @@ def index_tables(plan: Plan, spectra: NDArray[np.floating]) -> Inputs:
         host = plan.layouts[name]
         for source in sources:
             if plan.layouts[source] != host:
-                inputs[f"rows:{name}:{source}"] = align(tables[plan.layouts[source]], tables[host])
+                inputs[f"take:{name}:{source}"] = align(tables[plan.layouts[source]], tables[host])
     for layout in {plan.layouts[name] for name in plan.normalized}:
-        inputs[f"counts:{layout}"] = tables[layout].counts()
+        inputs[f"times:{layout}"] = tables[layout].counts()
     for layout in {plan.layouts[name] for name in plan.expanded} - {plan.input}:
-        inputs[f"lookup:{layout}"] = tables[layout].lookup[:-1]
+        inputs[f"where:{layout}"] = tables[layout].lookup[:-1]
     return inputs
 
 
@@ -97,7 +98,7 @@ def _lay_all(
         found = lay_windows(tables[plan.layouts[stage.source]], covered, stage.field, stage.width, n_windows)
         if found is None:
             return None
-        tables[name], inputs[f"rows:{name}"] = found
+        tables[name], inputs[f"take:{name}"] = found
         if stage.field.pads:
             inputs[f"valid:{name}"] = n_valid(tables[name], stage.field)
     return tables, inputs
@@ -119,6 +120,11 @@ class SparseNetwork(keras.Model):
         self.network, self.plan = network, plan
         self.built = True
 
+    @property
+    def output(self) -> Any:
+        """Output of the network, as a symbol."""
+        return self.network.output
+
     def call(self, inputs: Inputs, training: bool | None = None) -> Any:
         """Compute what the network gives for whole spectra."""
         plan = self.plan
@@ -134,7 +140,7 @@ class SparseNetwork(keras.Model):
             elif name in plan.joins:
                 rows[name] = layer([self._aligned(name, source, rows, inputs) for source in sources])
             elif name in plan.normalized:
-                counts = inputs[f"counts:{plan.layouts[name]}"]
+                counts = inputs[f"times:{plan.layouts[name]}"]
                 rows[name] = _normalized(layer, rows[sources[0]], counts, bool(training))
             elif name in plan.nodes:
                 rows[name] = _pointwise(layer, rows[sources[0]])
@@ -142,7 +148,7 @@ class SparseNetwork(keras.Model):
                 given = [whole[source] for source in sources]
                 whole[name] = _whole(layer, given)
             if name in plan.expanded:
-                whole[name] = _take(rows[name], inputs[f"lookup:{plan.layouts[name]}"])
+                whole[name] = _take(rows[name], inputs[f"where:{plan.layouts[name]}"])
         outputs = [whole[tensor._keras_history.operation.name] for tensor in self.network.outputs]
         return outputs if len(outputs) > 1 else outputs[0]
 
@@ -151,7 +157,7 @@ class SparseNetwork(keras.Model):
         stage = self.plan.stages[name]
         first, *rest = (self.network.get_layer(layer) for layer in stage.layers)
         zeros = stage.field.pads or self.plan.layouts[stage.source] == self.plan.input
-        windows = _take(rows[stage.source], inputs[f"rows:{name}"], zeros=zeros)
+        windows = _take(rows[stage.source], inputs[f"take:{name}"], zeros=zeros)
         if isinstance(first, layers.Conv1D):
             computed = _convolved(first, windows, _stride(stage, first))
         else:
@@ -168,7 +174,7 @@ class SparseNetwork(keras.Model):
         layout = self.plan.layouts[source]
         if layout == self.plan.layouts[name]:
             return rows[source]
-        return _take(rows[source], inputs[f"rows:{name}:{source}"], zeros=layout == self.plan.input)
+        return _take(rows[source], inputs[f"take:{name}:{source}"], zeros=layout == self.plan.input)
 
 
 def _whole(layer: keras.Layer, given: list[Any]) -> Any:

@@ -180,7 +180,7 @@ def lay_windows(
     needed = np.zeros((capacity, field.n_window(width)), np.int32)
     owners, starts = np.full(capacity, -1, np.int32), np.zeros(capacity, np.int32)
     shape = field.step, field.stride, field.left, field.n_in, width
-    if not _lay(active, source.lookup, source.n_rows, *shape, lookup, needed, owners, starts):  # type: ignore[call-arg]
+    if not _lay(active, source.lookup, source.n_rows, *shape, lookup, needed, owners, starts):
         return None
     return Table(lookup, owners, starts, width), needed
 

@@ -124,9 +124,9 @@ def plan_sparse(
     >>> plan.saving > 2
     True
     """
-    uses_of_layers = [len(layer._inbound_nodes) for layer in network.layers]
-    if len(network.inputs) != 1 or max(uses_of_layers) > 1:
-        return None
+    used_once = all(len(layer._inbound_nodes) == 1 for layer in network.layers)
+    if len(network.inputs) != 1 or not used_once or len(network.operations) > len(network.layers):
+        return None  # layers that are shared, and operations that are no layers
     planner = _Planner(network, training)
     planner.look_at(sample != 0)
     return planner.plan(batch_size) if planner.stages else None
@@ -278,7 +278,7 @@ def _joins_rows(layer: keras.Layer) -> bool:
 
 
 def _chain(network: keras.Model, first: keras.Layer, followers: Mapping[str, Sequence[str]]) -> Sequence[keras.Layer]:
-    """Give a convolution with the pool that follows it, and what acts on each position between; else the layer alone."""
+    """A convolution with the pool that follows it, and what acts on each position between; else the layer alone."""
     chain = [first]
     while isinstance(first, layers.Conv1D) and len(after := followers.get(chain[-1].name, ())) == 1:
         layer = network.get_layer(after[0])

@@ -35,7 +35,8 @@ def train_command(
 ) -> None:
     """Train a network and write the record of the run; a run that the store has is not done again.
 
-    A run that was interrupted, even killed, goes on after its last finished epoch.
+    A run that was interrupted, even killed, goes on after its last finished epoch. One whose loss is not a number any
+    more ends there, with a record and exit code 1.
 
     Examples:
 
@@ -49,6 +50,7 @@ def train_command(
     """
     deadline = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
     from spectra_lib.records import RunStore
+    from spectra_lib.run_judgement import failure_text
     from spectra_lib.runs import RunSpec
     from spectra_lib.training import train
 
@@ -74,3 +76,7 @@ def train_command(
             f"{test.errors} of {test.n} test spectra wrong ({100 * test.accuracy:.1f} % right)\n"
             f"record: {RunStore(store).record_path(spec)}"
         )
+    if failed := failure_text(record):
+        typer.echo(f"{spec.run_id} failed to converge: {failed}", err=True)
+    if record.ended == "not_finite":
+        raise typer.Exit(1)

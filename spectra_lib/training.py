@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
-from tqdm import tqdm
 
 from spectra_lib import backend
 from spectra_lib.checkpoints import CheckpointFolder
@@ -165,7 +165,8 @@ class _Trainer:
             ("learning_rate", self.progress.learning_rate),
         ):
             self.history[name].append(value)
-        self.progress = self.progress.after_epoch(self.rules, validation.loss, validation.accuracy)
+        loss = float(logs["loss"][0])
+        self.progress = self.progress.after_epoch(self.rules, validation.loss, validation.accuracy, loss)
         self.trained.optimizer.learning_rate = self.progress.learning_rate
         self.history["seconds"].append(time.monotonic() - start)
         if self.progress.kept_epoch == epoch:
@@ -185,7 +186,7 @@ class _Trainer:
         step = BATCHES_AT_ONCE * self.spec.batch_size
         for start in range(0, len(split), step):
             rows = np.arange(start, min(start + step, len(split)))
-            log_probabilities = log_softmax(self.logits(split, rows), axis=1)
+            log_probabilities = _log_softmax(self.logits(split, rows))
             losses[rows] = -log_probabilities[np.arange(len(rows)), split.labels[rows]]
             labels[rows], confidences[rows] = best_classes(np.exp(log_probabilities))
         return _Evaluation(split.labels, labels, confidences, losses)
@@ -287,7 +288,7 @@ class _Trainer:
             )
         )
         probes = {
-            name: Predictions.from_probabilities(np.exp(log_softmax(self.logits(split), axis=1)))
+            name: Predictions.from_probabilities(np.exp(_log_softmax(self.logits(split))))
             for name, split in {**probe_splits(self.dataset), **self.probes}.items()
         }
         return RunRecord(
@@ -297,7 +298,7 @@ class _Trainer:
             sessions=tuple(Session(**session) for session in self.sessions),
             history=History(**{name: tuple(values) for name, values in self.history.items()}),
             kept_epoch=kept,
-            ended="early_stopping" if self.progress.stopped else "max_epochs",
+            ended=self.progress.ended,
             reevaluation_gap=_finite(gap),
             probes=probes,
             weights_sha256=weights_sha256,
@@ -329,6 +330,7 @@ def train(
     on_epoch: Callable[[Progress], None] | None = None,
     probes: Mapping[str, Split] | None = None,
     keep_weights: bool = True,
+    should_stop: Callable[[], bool] | None = None,
 ) -> RunRecord:
     """Do a training run, or give its record if the store has it.
 
@@ -353,6 +355,8 @@ def train(
         dataset's own probes. A record that the store has is given as it is.
     keep_weights : bool
         Keep the weights of the best checkpoint beside the store (`spectra_lib.weights`).
+    should_stop : callable, optional
+        Asked after each epoch; if it says so, the run stops as at the deadline.
 
     Returns
     -------
@@ -361,7 +365,7 @@ def train(
     Raises
     ------
     BudgetError
-        If the deadline came first; the same call later goes on from there.
+        If the deadline came first, or `should_stop` said so; the same call later goes on from there.
     BusyError
         If another process is working on this run.
     StoreError
@@ -386,7 +390,7 @@ def train(
             return known
         folder = CheckpointFolder(store.work_path(spec))
         try:
-            record, model = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {})
+            record, model = _train(spec, folder, execution, deadline, quiet, on_epoch, probes or {}, should_stop)
         finally:
             folder.close()
         if keep_weights:  # before the record: whoever has that can have them
@@ -405,6 +409,7 @@ def _train(
     quiet: bool,
     on_epoch: Callable[[Progress], None] | None,
     probes: Mapping[str, Split],
+    should_stop: Callable[[], bool] | None,
 ) -> tuple[RunRecord, keras.Model]:
     start = time.monotonic()
     network = note_network(spec)
@@ -415,7 +420,8 @@ def _train(
     with _bar(spec, trainer.progress.epoch, quiet) as bar:
         while not trainer.finished:
             longest = max(trainer.history["seconds"][-3:], default=0.0)
-            if deadline is not None and time.monotonic() + longest > deadline:
+            late = deadline is not None and time.monotonic() + longest > deadline
+            if late or (should_stop is not None and should_stop()):
                 if not saved:
                     trainer.save(folder)
                 folder.wait()
@@ -469,24 +475,30 @@ def note_network(spec: RunSpec) -> NetworkNote | None:
     )
 
 
-def _bar(spec: RunSpec, done: int, quiet: bool) -> tqdm:
+def _bar(spec: RunSpec, done: int, quiet: bool) -> AbstractContextManager[Any]:
+    if quiet:
+        return nullcontext()
+    from tqdm import tqdm
+
     # In a log file a new line at most every minute instead of a bar drawn over itself.
     in_file = not sys.stderr.isatty()
-    return tqdm(
+    bar: AbstractContextManager[Any] = tqdm(
         total=spec.max_epochs,
         initial=done,
         desc=spec.run_id,
         unit="epoch",
-        disable=quiet,
         dynamic_ncols=not in_file,
         mininterval=60.0 if in_file else 0.5,
         maxinterval=600.0,
         file=sys.stderr,
         bar_format="{desc}: {n_fmt}/{total_fmt} epochs [{elapsed}, {rate_noinv_fmt}]{postfix}\n" if in_file else None,
     )
+    return bar
 
 
-def _show(bar: tqdm, trainer: _Trainer) -> None:
+def _show(bar: Any, trainer: _Trainer) -> None:
+    if bar is None:
+        return
     last = {name: values[-1] for name, values in trainer.history.items()}
     left = trainer.rules.stop_patience - trainer.progress.stop_wait
     bar.set_postfix_str(
@@ -499,6 +511,11 @@ def _show(bar: tqdm, trainer: _Trainer) -> None:
 
 def _text(loss: float | None) -> str:
     return "not finite" if loss is None else f"{loss:.4f}"
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # a network whose weights are lost gives no numbers, and says so by that
+        return log_softmax(logits, axis=1)
 
 
 def _finite(value: float) -> float | None:

@@ -148,7 +148,8 @@ def _compare(name: str, recorded: _Recorded, split: Split, logits: Logits, spec:
     step = BATCHES_AT_ONCE * spec.batch_size  # batches as in training: sums are then rounded alike
     for start in range(0, len(split), step):
         rows = np.arange(start, min(start + step, len(split)))
-        log_probabilities = log_softmax(logits(split, rows), axis=1)
+        with np.errstate(invalid="ignore"):  # a network may give no numbers
+            log_probabilities = log_softmax(logits(split, rows), axis=1)
         losses[rows] = -log_probabilities[np.arange(len(rows)), split.labels[rows]]
         probabilities = np.exp(log_probabilities)
         labels[rows], confidences[rows] = best_classes(probabilities)

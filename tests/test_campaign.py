@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -139,6 +140,22 @@ def test_what_a_figure_lacks_is_named(tmp_path):
         runs_behind("Fig. 99", [])
     shown = CliRunner().invoke(app, ["campaign", "status", "--lacking", "--store", str(tmp_path)])
     assert shown.exit_code == 0 and "lacks vgg 3, cnn2 3" in shown.output
+
+
+def test_hours_left_do_not_count_epochs_that_are_done(tmp_path):
+    def hours_left():
+        shown = CliRunner().invoke(app, ["campaign", "status", "--store", str(tmp_path)])
+        return float(re.search(r"about ([\d.]+) hours left on this machine", shown.output)[1])
+
+    rows = plan(RunStore(tmp_path), campaign())
+    before = hours_left()
+    assert before == pytest.approx(sum(row.estimate.seconds for row in rows) / 3600, abs=0.05)
+    longest = max(rows, key=lambda row: row.estimate.seconds)
+    state = RunStore(tmp_path).work_path(longest.task.spec) / f"state-{longest.estimate.epochs // 2:04.0f}.npz"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    assert before - hours_left() == pytest.approx(longest.estimate.seconds / 2 / 3600, abs=0.11)
+    assert longest.estimate.seconds > 3600
 
 
 def test_an_unknown_run_is_named():

@@ -357,23 +357,23 @@ def test_an_interval_that_goes_far_is_cut_off(axes):
     assert effects.cut_off(rows) == f"A, {paired.paired_effect(far).text}"
 
 
-def test_runs_that_hardly_trained_are_named_and_left_out(challenge):
-    def trained(run):
-        return run.model_copy(update={"kept_epoch": 5})
+def test_runs_that_failed_to_converge_are_named_and_left_out(challenge):
+    def failed(run):
+        return run.model_copy(update={"validation": Metrics(n=270, errors=260, loss=3.3)})
 
     before, after = Variant("cnn_bn", "linear"), Variant("cnn_bn")
     runs = [
-        trained(run_of(before, 1, 60, challenge)),
-        *(trained(run_of(after, seed, 44, challenge)) for seed in (0, 1)),
+        run_of(before, 1, 60, challenge),
+        *(run_of(after, seed, 44, challenge) for seed in (0, 1)),
     ]
-    runs += [run_of(before, 0, 140, challenge), run_of(Variant("vgg", "linear"), 3, 60, challenge)]
+    runs += [failed(run_of(before, 0, 140, challenge)), failed(run_of(Variant("vgg", "linear"), 3, 60, challenge))]
     said = challenge_figures.relu_reading(RunRecords(tuple(runs)), ["cnn_bn", "vgg"])
     assert said.startswith(
         "Of 2 pairs of runs with the same seed on the same backend the ReLU raises the accuracy in 2 "
     )
     assert "+34.6 percentage points on average" in said
-    assert "That counts 1 pair with a run that kept its first epoch" in said
-    assert ": CNN BN (linear), seed 0." in said  # the run of VGG is in no pair
+    assert "That counts 1 pair with a run that failed to converge: CNN BN (linear), seed 0." in said
+    assert "VGG" not in said  # that run is in no pair
     assert said.endswith("Without them it is +9.9 percentage points on average and +9.9 in the median.")
 
 
@@ -468,7 +468,7 @@ def test_ablations_chapter_with_all_records(tmp_path, monkeypatch, challenge):
     assert said["n_pooled"] == said["n_pooled_planned"] == "40"
     assert "15 of 15 changes have runs on both sides, 15 of them intervals." in said["single_reading"]
     assert "in 0 of 5 where the original is as published" not in said["pair_reading"]
-    assert "CNN BN (linear), seeds 0, 1, 2, 3 and 4" in said["stalled_reading"]
+    assert said["failed_reading"] == ""  # these are right at once
     narrow = run_chapter("ablations", tmp_path, monkeypatch, models=["vgg"], seeds=[2])
     assert narrow["tab-table-2"].count("\n| ") == 4 and "Resnet" not in narrow["tab-pairs-2"]
 

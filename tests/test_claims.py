@@ -15,7 +15,7 @@ from spectra_lib.claims.causes import (
     _nearest_to_other,
     collapse_gap,
 )
-from spectra_lib.claims.challenge import POOLING_OPTION, without_stalled_pairs
+from spectra_lib.claims.challenge import POOLING_OPTION, without_failed_pairs
 from spectra_lib.claims.comparison import Comparison, backend_of, conclude, pairs_by_seed
 from spectra_lib.claims.dataset import judge_generation
 from spectra_lib.claims.evidence import Evidence, GenerationCost
@@ -88,7 +88,7 @@ def make_run(
     probes: Mapping[str, Predictions] | None = None,
     options: Mapping[str, object] | None = None,
     backends: Sequence[str] = ("tensorflow",),
-    stalled: bool = False,
+    failed: bool = False,
 ) -> RunRecord:
     """Make a record up; rows with errors are spread over the test set; one session for each backend."""
     own = labels[dataset]
@@ -106,9 +106,9 @@ def make_run(
         data_digests={},
         history=History(**history, learning_rate=ones, seconds=ones),
         sessions=tuple(SESSION.model_copy(update={"backend": name}) for name in backends),
-        kept_epoch=0 if stalled else len(losses) - 1,
+        kept_epoch=0 if failed else len(losses) - 1,
         train=Metrics(n=n_train, errors=train_errors, loss=0.0),
-        validation=Metrics(n=1, errors=0, loss=losses[-1]),
+        validation=Metrics(n=1, errors=int(failed), loss=losses[-1]),
         test=Metrics(n=len(own), errors=int(np.count_nonzero(answers != own)), loss=0.0),
         validation_predictions=predicted([0]),
         test_predictions=predicted(answers),
@@ -769,10 +769,10 @@ def test_pairs_across_backends_do_not_count(nothing, labels):
     assert "2 of 3 of VGG (ReLU), VGG (linear)" in finding.verdict.sentence
 
 
-def with_stalled(bench: Bench) -> list[RunRecord]:
+def with_failed(bench: Bench) -> list[RunRecord]:
     """CNN BN, of which two runs with linear layers never trained, and VGG, which does not gain."""
     never = [
-        bench.run("cnn_bn", seed, dataset="challenge", activation="linear", errors=145 - seed, stalled=True)
+        bench.run("cnn_bn", seed, dataset="challenge", activation="linear", errors=145 - seed, failed=True)
         for seed in (0, 1)
     ]
     return [
@@ -784,10 +784,10 @@ def with_stalled(bench: Bench) -> list[RunRecord]:
 
 
 def test_gains_over_runs_that_never_trained_are_named(nothing, labels):
-    records = RunRecords(tuple(with_stalled(Bench(nothing, labels))))
+    records = RunRecords(tuple(with_failed(Bench(nothing, labels))))
     for number in (29, 34):
         (finding,) = judge(replace(nothing, records=records), [number])
-        assert "hardly trained: CNN BN (linear), seeds 0 and 1." in finding.verdict.sentence
+        assert "Runs that failed to converge: CNN BN (linear), seeds 0 and 1." in finding.verdict.sentence
     (finding,) = judge(replace(nothing, records=records), [29])
     gains = 100 * np.array([0, -1, 1, 75, 70, 1]) / 162
     assert f"by +{gains.mean():.1f} points on average, by +{np.median(gains):.1f} at the median" in (
@@ -797,7 +797,7 @@ def test_gains_over_runs_that_never_trained_are_named(nothing, labels):
     assert "Without their pairs the mean change is +0.2 points (4 pairs)." in finding.verdict.sentence
     assert "percentage points, CNN BN (" in finding.verdict.effect_text
     paired = [(records[0], records[0])]
-    assert without_stalled_pairs(paired) == ""
+    assert without_failed_pairs(paired) == ""
 
 
 # Several comparisons

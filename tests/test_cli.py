@@ -172,7 +172,7 @@ def test_records_of_no_store(tmp_path):
 
 
 def test_records_check(store, tmp_path):
-    assert "1 records checked, 0 with faults" in run("records", "check", "--store", store).stdout
+    assert "1 records checked, 0 with faults; " in run("records", "check", "--store", store).stdout
     good = RunStore(store).record_path(SPEC)
     copy = tmp_path / "smoke" / "other-name.json"
     copy.parent.mkdir()

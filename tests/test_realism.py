@@ -7,11 +7,11 @@ from scipy.signal import peak_widths
 from spectra_lib.baselines import fit_baseline
 from spectra_lib.dataset import SPLITS, RealisticSplit, Split, export_dataset, make_dataset
 from spectra_lib.errors import SpectraError
-from spectra_lib.networks import build_model
+from spectra_lib.execution import execute
+from spectra_lib.networks import build_logits
 from spectra_lib.observer import ideal_observer
 from spectra_lib.peaks import PeakTable
 from spectra_lib.runs import RunSpec
-from spectra_lib.sparse_convolution import plan_windows
 from spectra_lib.specification import DatasetSpec, Realism, dataset_spec
 from spectra_lib.spectra import render
 from spectra_lib.training import train
@@ -170,16 +170,16 @@ def test_strain_and_texture_do_not_disturb_each_other():
 
 
 @pytest.mark.parametrize("dial", [NOISE, BACKGROUND, LORENTZIAN])
-def test_no_windows_where_spectra_are_not_zero(dial, tmp_path):
-    """Windows need exact zeros between peaks; automatic execution and windows asked for both take whole spectra."""
+def test_spectra_that_are_not_zero_are_computed_whole(dial, tmp_path):
+    """Sparse execution needs exact zeros between peaks; without it, and where it is asked for, spectra are whole."""
     data = turned(dial, name="laptop")
-    model = build_model("cnn2", 1000, 27)
-    assert plan_windows(model, make_dataset("laptop").train) is not None
-    assert plan_windows(model, turned(STRAIN, name="laptop").train) is not None
-    assert plan_windows(model, data.train) is None
+    model = build_logits("cnn2", 1000, 27)
+    assert execute(model, make_dataset("laptop").train, 128, "sparse").plan is not None
+    assert execute(model, turned(STRAIN, name="laptop").train, 128, "sparse").plan is not None
+    assert execute(model, data.train, 128, "sparse").plan is None
     small = dataset_spec("smoke").with_realism("small", **dial)
     record = train(RunSpec(dataset=small, model="vgg", max_epochs=1), tmp_path, execution="auto", quiet=True)
-    assert record.sessions[0].execution != "windows"
+    assert record.sessions[0].execution == "graph"
     assert not record.faults(make_dataset(small))
 
 

@@ -50,7 +50,7 @@ def make_record(**fields) -> RunRecord:
     history = History(
         loss=(1.4, 1.2, 1.0),
         accuracy=(0.3, 0.5, 0.6),
-        val_loss=(1.3, None, 0.9),
+        val_loss=(1.3, 1.1, 0.9),
         val_accuracy=(0.5, 0.9375, 0.875),
         learning_rate=(3e-4,) * 3,
         seconds=(0.1,) * 3,
@@ -82,7 +82,7 @@ def make_record(**fields) -> RunRecord:
         ended="max_epochs",
         train=Metrics(n=48, errors=4, loss=0.8),
         validation=Metrics(n=16, errors=1, loss=0.9),
-        test=Metrics(n=36, errors=1, loss=None),
+        test=Metrics(n=36, errors=1, loss=0.7),
         reevaluation_gap=0.0,
         validation_predictions=answers["validation"],
         test_predictions=answers["test"],
@@ -305,7 +305,7 @@ def test_epochs_after_early_stopping():
 
 def test_replay_follows_the_protocol(record):
     state = Progress(learning_rate=3e-4)
-    for loss, accuracy in ((1.3, 0.5), (float("nan"), 0.9375), (0.9, 0.875)):
+    for loss, accuracy in ((1.3, 0.5), (1.1, 0.9375), (0.9, 0.875)):
         state = state.after_epoch(protocol("paper"), loss, accuracy)
     assert record.replay() == state
 

@@ -93,7 +93,7 @@ def test_answers_to_measured_spectra_enter_the_record(tmp_path):
     values = smoke.test.spectra(dtype=np.float64)
     probe = MeasuredSplit(smoke.test.labels, smoke.test.peaks.take([]), 256, values)
     spec = RunSpec(dataset="smoke", model="vgg", max_epochs=1)
-    record = train(spec, tmp_path, execution="windows", quiet=True, probes={"measured": probe})
+    record = train(spec, tmp_path, execution="sparse", quiet=True, probes={"measured": probe})
     assert "occlusion" in record.probes
     assert record.probes["measured"].labels == record.test_predictions.labels
     assert not record.faults(smoke)

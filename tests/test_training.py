@@ -316,7 +316,7 @@ def test_jax_trains_the_same_specification(undisturbed, tmp_path):
 
 
 def test_an_unknown_way_of_execution_is_refused(tmp_path):
-    with pytest.raises(SpectraError, match="expected 'auto' or one of graph, xla, windows"):
+    with pytest.raises(SpectraError, match="expected 'auto' or one of graph, xla, sparse"):
         train(SPEC, tmp_path, execution="fast", quiet=True)
 
 

@@ -29,8 +29,8 @@ from spectra_lib.claims.verdict import Outcome, Verdict
 from spectra_lib.display_names import name_runs, network_name
 from spectra_lib.networks.catalogue import PUBLISHED, has_hidden_layers
 from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.run_judgement import failed_runs, has_failed
 from spectra_lib.single_changes import POOL_SCALE
-from spectra_lib.stalled_runs import is_stalled, stalled
 from spectra_lib.wording import counted, figure, signed
 
 SECTION = "Results, Challenging test dataset"
@@ -104,7 +104,7 @@ def relu_improves_every_network(evidence: Evidence) -> Verdict:
         remark = (
             f"Over all {len(every)} pairs the ReLU changes the accuracy by {signed(data.mean())} points on average, by "
             f"{signed(float(np.median(data)))} at the median, {int((data > 0).sum())} times upwards (two-sided "
-            f"sign-flip test of the mean, p = {figure(test.pvalue, 2)}). {without_stalled_pairs(every)}"
+            f"sign-flip test of the mean, p = {figure(test.pvalue, 2)}). {without_failed_pairs(every)}"
         ).strip()
     groups = _both_activations(pairs)
     return conclude(compared, groups, "percentage points", planned=len(WITH_HIDDEN), remark=remark)
@@ -129,27 +129,27 @@ def _both_activations(pairs: dict[str, Pairs]) -> dict[str, RunRecords]:
     return groups
 
 
-def name_stalled(runs: Iterable[RunRecord]) -> str:
-    """Say which runs kept their first epoch and are hardly trained; empty if none did.
+def name_failed(runs: Iterable[RunRecord]) -> str:
+    """Say which runs failed to converge; empty if none did.
 
     Examples
     --------
-    >>> name_stalled(RunRecords(()))
+    >>> name_failed(RunRecords(()))
     ''
     """
-    found = stalled(runs)
-    return f"Runs that kept their first epoch and are hardly trained: {name_runs(found)}." if len(found) else ""
+    found = failed_runs(runs)
+    return f"Runs that failed to converge: {name_runs(found)}." if len(found) else ""
 
 
-def without_stalled_pairs(pairs: Pairs) -> str:
-    """Say which runs of pairs kept their first epoch, and what the mean gain is without them; empty if none did.
+def without_failed_pairs(pairs: Pairs) -> str:
+    """Say which runs of pairs failed to converge, and what the mean gain is without them; empty if none did.
 
     Examples
     --------
-    >>> without_stalled_pairs([])
+    >>> without_failed_pairs([])
     ''
     """
-    sound = [pair for pair in pairs if not any(map(is_stalled, pair))]
+    sound = [pair for pair in pairs if not any(map(has_failed, pair))]
     if len(sound) == len(pairs):
         return ""
     rest = (
@@ -158,7 +158,7 @@ def without_stalled_pairs(pairs: Pairs) -> str:
         if sound
         else "No pair is without one."
     )
-    return f"{name_stalled(run for pair in pairs for run in pair)} {rest}"
+    return f"{name_failed(run for pair in pairs for run in pair)} {rest}"
 
 
 @claim(
@@ -193,7 +193,7 @@ def inception_stays_below_cnn6(evidence: Evidence) -> Verdict:
 
 def _conclude_on_accuracy(groups: dict[str, RunRecords], pairs: Sequence[tuple[str, str]]) -> Verdict:
     """Decide a claim that the first network of each pair is more accurate than the second."""
-    remark = name_stalled(record for runs in groups.values() for record in runs)
+    remark = name_failed(record for runs in groups.values() for record in runs)
     compared = compare_groups(groups, pairs, accuracy)
     return conclude(compared, groups, "percentage points", planned=len(pairs), remark=remark)
 
@@ -230,7 +230,7 @@ def resnet_guesses(evidence: Evidence) -> Verdict:
     sentence = (
         f"{beyond} of {counted(len(runs), 'run')} {'is' if len(runs) == 1 else 'are'} right more often than a guess, "
         f"which is right in {100 * chance:.1f} % of spectra; the best is right in "
-        f"{max(accuracy(record) for record in runs):.1f} %. {name_stalled(runs)}"
+        f"{max(accuracy(record) for record in runs):.1f} %. {name_failed(runs)}"
     ).strip()
     low, high = binomial_interval(sum(right), n)
     effect = 100 * sum(right) / n
@@ -253,7 +253,7 @@ def cnn_bn_gains_little(evidence: Evidence) -> Verdict:
     sentence = (
         f"The ReLU changes the accuracy by {signed(mean.difference)} points on average of {len(gains)} seeds, by "
         f"{signed(float(np.median(gains)))} at the median; little is less than {LITTLE:g}. "
-        f"{without_stalled_pairs(pairs)}"
+        f"{without_failed_pairs(pairs)}"
     ).strip()
     return Verdict(outcome, mean.difference, meaning, *counts(groups), "runs", sentence, (mean.low, mean.high))
 

@@ -222,7 +222,7 @@ def networks_are_robust(evidence: Evidence) -> Verdict:
 
 def _losses(evidence: Evidence, record: RunRecord) -> Iterable[tuple[str, float, float]]:
     """Loss of accuracy on each probe, and how likely as much is by chance (exact McNemar test)."""
-    clean = set(evidence.confusions(record).rows.tolist())
+    clean = _wrong_rows(evidence, record, record.test_predictions.labels)
     for kind in DEGRADED:
         if kind in record.probes:
             wrong = _wrong_rows(evidence, record, record.probes[kind].labels)

@@ -119,7 +119,7 @@ class Evidence:
         """Misclassified test spectra of a run on either dataset."""
         labels = self.test_labels(record)
         answers = np.array(record.test_predictions.labels)
-        rows = np.flatnonzero(answers != labels)
+        rows = np.flatnonzero((answers != labels) & (answers >= 0))  # no answer is confused with no class
         return Confusions(rows, labels[rows], answers[rows])
 
     def test_labels(self, record: RunRecord) -> NDArray[np.int64]:

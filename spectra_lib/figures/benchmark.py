@@ -316,7 +316,7 @@ def draw_costs(
 
 def run_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Give one row for each run of `RunRecords.table`, as it shall read."""
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "Network": [network_name(model) for model in table.model],
             "Hidden": table.hidden_activation.fillna("–").str.replace("relu", "ReLU"),
@@ -330,3 +330,4 @@ def run_rows(table: pd.DataFrame) -> pd.DataFrame:
             "Device, backend": table.device + ", " + table.backend,
         }
     )
+    return rows.assign(**{"Failed to converge": table.failure}) if table.failure.any() else rows

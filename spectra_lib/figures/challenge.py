@@ -17,8 +17,8 @@ from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.style import GREY, INK, PALE
 from spectra_lib.paired_comparison import Effect, runs_of
 from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.run_judgement import failed_runs
 from spectra_lib.single_changes import Variant
-from spectra_lib.stalled_runs import stalled
 from spectra_lib.wording import counted, signed
 
 
@@ -142,7 +142,7 @@ def activation_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.Dat
 def relu_reading(records: RunRecords, models: Sequence[str]) -> str:
     """Say what the ReLU changes over all pairs of runs, and over those in which both runs were trained.
 
-    A run that kept its first epoch is as good as not trained; a pair with it measures that, not the activation.
+    A pair with a run that failed to converge measures that failure, not the activation.
 
     Parameters
     ----------
@@ -165,13 +165,13 @@ def relu_reading(records: RunRecords, models: Sequence[str]) -> str:
         f"Of {counted(len(pairs), 'pair')} of runs with the same seed on the same backend the ReLU raises the accuracy "
         f"in {ups} and lowers it in {downs}. Over all pairs the change is {_mean_and_median(changes)}."
     )
-    left_out = stalled(run for pair in pairs for run in pair)
+    left_out = failed_runs(run for pair in pairs for run in pair)
     if not left_out:
         return text
-    trained = [_change(pair) for pair in pairs if not stalled(pair)]
+    trained = [_change(pair) for pair in pairs if not failed_runs(pair)]
     text += (
-        f" That counts {counted(len(pairs) - len(trained), 'pair')} with a run that kept its first epoch, which is "
-        f"next to no training at all: {name_runs(left_out)}."
+        f" That counts {counted(len(pairs) - len(trained), 'pair')} with a run that failed to converge: "
+        f"{name_runs(left_out)}."
     )
     return f"{text} Without them it is {_mean_and_median(trained)}." if trained else f"{text} No other pair is left."
 

@@ -35,6 +35,7 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
             errors += f" ({_number(known['fewest'], 0)}–{_number(known['most'], 0)})"
         validation = _number(known["validation_errors"], digits)
         name = "Ideal observer" if known["kind"] == OBSERVER else method_label(known["model"], known["activation"])
+        failed = f"{known['failed']:.0f} of its runs failed to converge" if known["failed"] else ""
         # Where a network from outside comes from stands among its options too, without a sign of equality.
         is_varied = known["kind"] == NETWORK and "=" in known["variant"]
         rows.append(
@@ -50,7 +51,7 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
                 "Time to train": _time(known["seconds"]),
                 "Memory (GB)": "–" if known["memory_bytes"] is None else f"{known['memory_bytes'] / 1e9:.1f}",
                 "On": known["device"] or "–",
-                "Options": known["variant"] or "–",
+                "Options": ", ".join(filter(None, (known["variant"], failed))) or "–",
             }
         )
     return pd.DataFrame(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -22,7 +22,6 @@ from spectra_lib.protocol import Progress, Protocol
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.reproducibility import loss_differences, tampered
 from spectra_lib.step_times import StepTime, StepTimes
-from spectra_lib.training import automatic_execution
 from spectra_lib.wording import scientific
 
 if TYPE_CHECKING:
@@ -195,13 +194,15 @@ def version_rows() -> pd.DataFrame:
 
 
 STEP_WAYS = {
-    ("tensorflow", "graph"): "TensorFlow",
-    ("tensorflow", "xla"): "with XLA",
-    ("tensorflow", "windows"): "with windows",
-    ("jax", "xla"): "JAX",
-    ("jax", "windows"): "JAX, windows",
+    ("tensorflow", "plain"): "plain Keras",
+    ("tensorflow", "windows"): "earlier build",
+    ("tensorflow", "graph"): "whole",
+    ("tensorflow", "xla"): "whole, XLA",
+    ("tensorflow", "sparse"): "sparse",
+    ("jax", "xla"): "JAX, whole",
+    ("jax", "sparse"): "JAX, sparse",
 }
-"""Ways of running a step, and how the table calls them."""
+"""Execution modes of a step, and how the table calls them; columns without any figure are left out."""
 
 
 def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
@@ -218,47 +219,60 @@ def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
         share = "" if best.share_of_peak is None else f"{100 * best.share_of_peak:.0f}"
         memory = "" if best.peak_memory_bytes is None else f"{best.peak_memory_bytes / 1e9:.1f}"
         rows.append((network_name(model), *cells, share, memory))
-    return pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
+    table = pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
+    return table.loc[:, (table != "").any()]
 
 
-def sum_of_steps(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[int, float, float]:
-    """Seconds of one step of each of these networks: how many, run plainly, and as the trainer chooses.
-
-    Networks that have no figure for both are left out.
-    """
-    n_models, plain, chosen = 0, 0.0, 0.0
-    for model in models:
-        windows = times.find(model, backend, "windows")
-        way = automatic_execution(model, backend, windows.saving if windows is not None else None)
-        one, other = times.find(model, backend, "graph"), times.find(model, backend, way)
-        if one is not None and other is not None and one.seconds is not None and other.seconds is not None:
-            n_models, plain, chosen = n_models + 1, plain + one.seconds, chosen + other.seconds
-    return n_models, plain, chosen
-
-
-def lost_by_windows(measured: Iterable[StepTimes], models: Sequence[str], backend: str = "tensorflow") -> str:
-    """Say where the windows that the trainer takes are slower than the plain way, machine by machine.
+def sum_of_steps(
+    times: StepTimes, models: Sequence[str], modes: Sequence[str], backend: str = "tensorflow"
+) -> tuple[int, float]:
+    """Seconds of one step of each of these networks, in the fastest of these modes: how many have one, and the sum.
 
     Examples
     --------
-    >>> lost_by_windows([], ["cnn2"])
-    'On no machine that was measured do windows lose time where they are taken.'
+    >>> from spectra_lib.step_times import StepTime
+    >>> rows = (
+    ...     StepTime(model="vgg", backend="tensorflow", execution=mode, precision="float32", seconds=seconds)
+    ...     for mode, seconds in (("graph", 0.5), ("sparse", 0.25))
+    ... )
+    >>> about = {name: "" for name in ("device", "commit", "measured")}
+    >>> times = StepTimes(dataset="smoke", versions={}, peak_operations_per_second=1, rows=tuple(rows), **about)
+    >>> sum_of_steps(times, ["vgg", "cnn2"], ("graph",)), sum_of_steps(times, ["vgg", "cnn2"], ("graph", "sparse"))
+    ((1, 0.5), (1, 0.25))
     """
-    parts = []
-    for times in measured:
-        slower = []
-        for model in models:
-            plain, windows = (times.find(model, backend, way) for way in ("graph", "windows"))
-            if plain is None or windows is None or plain.seconds is None or windows.seconds is None:
-                continue
-            taken = automatic_execution(model, backend, windows.saving) == "windows"
-            if taken and windows.seconds > plain.seconds:
-                slower.append(f"{network_name(model)} ({windows.seconds:.1f} s against {plain.seconds:.1f} s a step)")
-        if slower:
-            parts.append(f"on {times.device} they lose time with {', '.join(slower)}")
-    if not parts:
-        return "On no machine that was measured do windows lose time where they are taken."
-    return f"Windows do not gain everywhere: {'; '.join(parts)}."
+    found = ([times.find(model, backend, mode) for mode in modes] for model in models)
+    timed = [[row.seconds for row in rows if row is not None and row.seconds is not None] for rows in found]
+    fastest = [min(seconds) for seconds in timed if seconds]
+    return len(fastest), sum(fastest)
+
+
+def steps_finding(times: StepTimes | None, models: Sequence[str]) -> str:
+    """Say what the fastest modes save, over all networks and for each of the slowest.
+
+    Examples
+    --------
+    >>> steps_finding(None, ["cnn2"])
+    'Step times have not been measured on any machine.'
+    """
+    if times is None:
+        return "Step times have not been measured on any machine."
+    (n_models, plain), (n_others, chosen) = (
+        sum_of_steps(times, models, modes) for modes in (("plain",), ("graph", "sparse"))
+    )
+    if not n_models or n_models != n_others:
+        return "Step times have not been measured for all networks."
+    _, earlier = sum_of_steps(times, models, ("windows",))
+    against = f", and {chosen / earlier:.2f} of those of the earlier build" if earlier else ""
+    slowest = sorted(models, key=lambda model: -(sum_of_steps(times, [model], ("plain",))[1]))[:2]
+    shares = (
+        f"{network_name(model)} {sum_of_steps(times, [model], ('graph', 'sparse'))[1]:.2f} s instead of "
+        f"{sum_of_steps(times, [model], ('plain',))[1]:.2f} s"
+        for model in slowest
+    )
+    return (
+        f"One training step of each of {n_models} published networks takes {chosen:.1f} s in all, {chosen / plain:.2f} "
+        f"of the {plain:.1f} s of plain Keras{against}; {' and '.join(shares)}."
+    )
 
 
 def sum_of_fastest(times: StepTimes, models: Sequence[str], backend: str = "tensorflow") -> tuple[int, float, float]:
@@ -316,6 +330,6 @@ def _step_cell(row: StepTime | None, fastest: bool) -> str:
     if row is None:
         return ""
     if row.seconds is None:
-        return "–" if row.execution == "windows" else "none"
+        return "–" if "windows" in (row.failure or "") or "peaks only" in (row.failure or "") else "none"
     text = f"{row.seconds:.2f}" if row.seconds >= 0.1 else f"{row.seconds:.3f}"
     return f"**{text}**" if fastest else text

@@ -11,8 +11,21 @@ from matplotlib.axes import Axes
 from spectra_lib.campaign import Planned, State
 from spectra_lib.figures.style import BLUE, PALE
 from spectra_lib.records import RunRecord, RunRecords
+from spectra_lib.run_judgement import failure_text
 
-COLUMNS = ("Run", "Epochs", "Kept", "Minutes", "Sessions", "Device", "Backend", "Execution", "Versions", "Commit")
+COLUMNS = (
+    "Run",
+    "Epochs",
+    "Kept",
+    "Minutes",
+    "Sessions",
+    "Device",
+    "Backend",
+    "Execution",
+    "Versions",
+    "Commit",
+    "Failed to converge",
+)
 
 
 def run_rows(records: RunRecords) -> pd.DataFrame:
@@ -33,6 +46,7 @@ def run_rows(records: RunRecords) -> pd.DataFrame:
                 last.execution,
                 versions,
                 last.commit[:10] + ("+" if last.commit.endswith("+changes") else ""),
+                failure_text(record),
             )
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
