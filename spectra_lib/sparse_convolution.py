@@ -2,8 +2,8 @@
 
 A clean spectrum is exactly zero but for its peaks, so most outputs of a convolution are those of an empty
 spectrum. Each layer is computed for one empty spectrum and in short windows around the peaks; everything else is
-looked up (`spectra_lib.sparse_index`). The network's mathematics is unchanged, gradients included; only the order
-of sums differs.
+looked up (`spectra_lib.sparse_index`). The network's mathematics is unchanged, gradients included; only
+the order of sums differs.
 
 - Convolutions and pools gather their windows of the source and compute them without padding.
 - Layers that act on each position alone work on the rows as they are.
