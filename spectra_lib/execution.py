@@ -119,7 +119,7 @@ def execute(network: keras.Model, split: Split, batch_size: int, mode: backend.E
     batch_size : int
         Spectra in a step.
     mode : str
-        One of `spectra_lib.backend.EXECUTIONS`. "sparse" computes whole spectra where nothing else can be done.
+        One of `spectra_lib.backend.EXECUTIONS`. "sparse" computes whole spectra where it must.
     """
     if mode != "sparse" or not split.is_sparse:
         return Executed(network)

@@ -97,15 +97,17 @@ def measure_run(report: Report, _should_stop: Callable[[], bool], spec_json: str
         batches = SpectraBatches(split, np.arange(n) % len(split), size, trainer.executed.plan)
         trainer.trained.fit(backend.feed(batches), epochs=1, verbose=0, shuffle=False)
 
-    take(min(size + len(split) % size, len(split)))  # whole batches and the last one are compiled apart
+    # Batches of other sizes are compiled apart, and so are windows of other sizes: the same steps again are timed.
+    take(len(split) % size or size)
+    steps = max(1, min(MEASURED_STEPS, len(split) // size))
+    take(min(steps * size, len(split)))
     started = time.monotonic() - start
-    steps = MEASURED_STEPS if len(split) >= size else 1
     turn.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(turn):
         error = float32_error()
         before = time.monotonic()
         take(min(steps * size, len(split)))
-        step_seconds = (time.monotonic() - before) / max(1, min(steps, len(split) // size))
+        step_seconds = (time.monotonic() - before) / steps
     used, memory = backend.device_memory()
     return Measurement(
         device=backend.device_name(),

@@ -275,7 +275,8 @@ class RunRecord(Value):
         elif progress.ended != self.ended:
             found.append(f"ended by {self.ended}, but the protocol says {progress.ended}")
         # Where no epoch has a finite loss, there is no figure to come back to.
-        never_finite = self.history.val_loss[self.kept_epoch] is None and self.validation.loss is None
+        kept_loss = self.history.val_loss[self.kept_epoch : self.kept_epoch + 1]
+        never_finite = kept_loss == (None,) and self.validation.loss is None
         if (self.reevaluation_gap is None and not never_finite) or (self.reevaluation_gap or 0.0) > 1e-3:
             found.append(f"re-evaluation differs from the logged figures by {self.reevaluation_gap}")
         for name, metrics, predictions in (

@@ -128,7 +128,7 @@ def count_windows(active: NDArray[np.bool_], width: int) -> NDArray[np.int64]:
     Examples
     --------
     >>> count_windows(np.array([[True, False, True, True, True, False], [False] * 6]), 2).tolist()
-    [2, 0]
+    [3, 0]
     """
     found = np.zeros(len(active), np.int64)
     _count(active, width, found)

@@ -40,6 +40,8 @@ class Stage:
         Window and step of the pool that follows the first layer; (1, 1) if none does.
     width, n_windows : int
         Outputs in a window; windows of a batch, with room for a full one.
+    averages : bool
+        Whether it is an average whose padding does not count.
     covers : tuple of str
         Nodes whose rows are to stand beside those of this stage: its windows cover what is active there.
     """
@@ -50,6 +52,7 @@ class Stage:
     pool: tuple[int, int] = (1, 1)
     width: int = 0
     n_windows: int = 0
+    averages: bool = False
     covers: tuple[str, ...] = ()
 
     @property
@@ -119,8 +122,8 @@ def plan_sparse(
     >>> from spectra_lib.dataset import make_dataset
     >>> from spectra_lib.networks import build_model
     >>> plan = plan_sparse(build_model("cnn2"), make_dataset("challenge").train.spectra(slice(0, None, 10)))
-    >>> [stage.layers for stage in plan.stages.values()]
-    [('conv1d', 'max_pooling1d'), ('conv1d_1', 'max_pooling1d_1')]
+    >>> [(stage.field.size, stage.field.step, stage.pool) for stage in plan.stages.values()]
+    [(54, 4, (3, 2)), (28, 9, (2, 3))]
     >>> plan.saving > 2
     True
     """
@@ -197,7 +200,8 @@ class _Planner:
         name, seen = chain[-1].name, _field_of(chain)
         pool = _window(chain[-1]) if len(chain) > 1 else (1, 1)
         self._add_node(name, name, seen.spread(self.active[self.nodes[source]]))
-        self.stages[name] = Stage(tuple(layer.name for layer in chain), source, seen, pool)
+        averages = isinstance(chain[0], layers.AveragePooling1D) and seen.pads
+        self.stages[name] = Stage(tuple(layer.name for layer in chain), source, seen, pool, averages=averages)
 
     def _join(self, name: str, sources: Sequence[str]) -> None:
         """Let the rows stand where those of the source are that is active at most positions."""

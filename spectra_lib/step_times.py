@@ -1,7 +1,6 @@
-"""How long a training step takes: each network, in each way of running it, on one machine.
+"""How long a training step takes: each network, in each execution mode, on one machine.
 
-``benchmarks/steps.py`` measures and writes ``STORE/speed/MACHINE/DATASET.json``; the trainer's choice for
-``execution="auto"`` rests on these figures.
+``benchmarks/steps.py`` measures and writes ``STORE/speed/MACHINE/DATASET.json``.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class StepTime(Value):
         Multiply-adds of the network as published, in operations a second, by what a large float32 matrix
         product reaches on the machine; more than 1 is possible where convolutions are left out.
     saving : float or None
-        Estimated multiply-adds of the network by those that windows leave.
+        Estimated multiply-adds of the network by those that sparse execution leaves.
     failure : str or None
         Why there is no time.
     """
@@ -92,7 +91,7 @@ class StepTimes(Value):
         --------
         >>> fast, slow = (
         ...     StepTime(model="vgg", backend="jax", execution=way, precision="float32", seconds=seconds)
-        ...     for way, seconds in (("xla", 0.5), ("windows", 0.7))
+        ...     for way, seconds in (("xla", 0.5), ("sparse", 0.7))
         ... )
         >>> about = {name: "" for name in ("device", "commit", "measured")}
         >>> times = StepTimes(dataset="smoke", versions={}, peak_operations_per_second=1, rows=(slow, fast), **about)

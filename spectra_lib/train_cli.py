@@ -76,7 +76,8 @@ def train_command(
             f"{test.errors} of {test.n} test spectra wrong ({100 * test.accuracy:.1f} % right)\n"
             f"record: {RunStore(store).record_path(spec)}"
         )
-    if failed := failure_text(record):
+    diverged = record.ended == "not_finite"
+    if (failed := failure_text(record)) and (diverged or not quiet):
         typer.echo(f"{spec.run_id} failed to converge: {failed}", err=True)
-    if record.ended == "not_finite":
+    if diverged:
         raise typer.Exit(1)

@@ -354,8 +354,8 @@ def train(
     store : str, Path or RunStore
         Where records and checkpoints are.
     execution : str
-        How steps run: one of `spectra_lib.backend.EXECUTIONS`, or "auto", which takes windows where
-        they pay and the backend's first way elsewhere.
+        How steps run: one of `spectra_lib.backend.EXECUTIONS`, or "auto", which takes the fastest
+        on this machine (`spectra_lib.execution.choose_execution`).
     deadline : float, optional
         Time of `time.monotonic` by which to stop; an epoch that would probably not end in time is not
         begun.

@@ -59,6 +59,7 @@ def made_up(spec: RunSpec, answers, data, backends=("tensorflow",)) -> RunRecord
     ones = (1.0,) * len(LOSSES)
     rates = (3e-4,) * len(LOSSES)
     fields = {
+        "schema_version": 1,
         "spec": spec,
         "digest": spec.digest,
         "data_digests": data_digests(data),

@@ -119,6 +119,7 @@ def make_run(
 def record_of(spec: RunSpec, **fields) -> RunRecord:
     """Fill in what no claim looks at."""
     fields = {
+        "schema_version": 1,
         "spec": spec,
         "digest": spec.digest,
         "sessions": (SESSION,),

@@ -256,7 +256,7 @@ def stop():
     asked.append(str(jax.config.jax_default_matmul_precision))
     return True
 assert jax.config.jax_default_matmul_precision is None
-assert do_run(print, stop, {spec!r}, Path("store"), 60.0, False) == "stopped"
+assert do_run(print, stop, {spec!r}, Path("store"), 1e6, False) == "stopped"
 print(asked)
 one = jax.numpy.ones((1, 64, 64))
 for f in (lambda x: keras.ops.matmul(x, x), lambda x: keras.ops.conv(x, jax.numpy.ones((3, 64, 8)))):
@@ -270,8 +270,8 @@ def test_a_worker_does_a_run_and_tells_of_it(tmp_path):
     workers = gpu_workers.Workers()
     spec = RunSpec(dataset="smoke", model="vgg", max_epochs=2)
     environment = gpu_environment(tmp_path, 0.5, 1)
-    workers.start("run", gpu_workers.do_run, (spec.model_dump_json(), tmp_path, 600.0, True), environment)
-    workers.start("lost", gpu_workers.do_run, (spec.model_dump_json(), tmp_path, 600.0, False), environment)
+    workers.start("run", gpu_workers.do_run, (spec.model_dump_json(), tmp_path, 1e6, True), environment)
+    workers.start("lost", gpu_workers.do_run, (spec.model_dump_json(), tmp_path, 1e6, False), environment)
     found = []
     while workers.keys:
         found += workers.wait(60.0)

@@ -44,6 +44,7 @@ def record(dataset: Dataset, errors: int, **fields: object) -> RunRecord:
         "commit": "c",
     }
     data = {
+        "schema_version": 1,
         "spec": spec.model_dump(),
         "digest": spec.digest,
         "data_digests": data_digests(dataset),

@@ -65,7 +65,9 @@ def test_worked_example_trains_and_stands_in_the_leaderboard(example: Path, tmp_
     board = make_leaderboard(make_dataset("smoke"), records)
     row = leaderboard_rows(board)[lambda rows: rows.Kind == "ours, varied"].iloc[0]
     assert row.Method == "my_net (ReLU)"
-    assert row.Options == f"kernel=5, max_epochs=2, my_net.py {record.spec.source[:8]}"
+    assert (
+        row.Options == f"kernel=5, max_epochs=2, my_net.py {record.spec.source[:8]}, 1 of its runs failed to converge"
+    )
     assert row.Weights == f"{record.network.parameters:,}"
     assert network_name("my_net") == "my_net"
 

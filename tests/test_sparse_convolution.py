@@ -165,7 +165,7 @@ def test_counts_stay_exact_under_mixed_precision():
         start = backend.get_state(model.variables)
         backend.compile_for_training(prepared, 0.0, "graph")
         prepared.train_on_batch(inputs, SPLIT.labels)
-        means.append(np.array(model.get_layer(name).moving_mean))
+        means.append(model.get_layer(name).moving_mean.numpy())
         backend.set_state(model.variables, start)
     assert np.abs(means[0]).max() > 0
     np.testing.assert_allclose(means[1], means[0], rtol=0, atol=1e-2 * np.abs(means[0]).max())
