@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION, variant_run
+from spectra_lib.campaign import variant_run
 from spectra_lib.claims.benchmark import loss_jumps
 from spectra_lib.claims.challenge import ABLATIONS
 from spectra_lib.errors import UnknownNameError
+from spectra_lib.networks.catalogue import PUBLISHED, facts, published_activation, relu_activation
 from spectra_lib.profiles import Profile
 from spectra_lib.records import RunRecords
 from spectra_lib.runs import RunSpec
@@ -49,7 +50,7 @@ class Pair:
 
         Against it a pair compares everything that was modified but the activation.
         """
-        return _with_relu(self.published.model)
+        return relu_variant(self.published.model)
 
     def ordered(self, original: Variant) -> tuple[Variant, Variant]:
         """Give an original and the modified network, the simpler one last."""
@@ -149,7 +150,7 @@ def choose_study(profile: Profile, models: Sequence[str] = ()) -> Study:
     if models:
         return Study(pairs, single_changes(bases=models))
     if not profile.trains:
-        return Study(pairs, SINGLE_CHANGES, tuple(map(_with_relu, PUBLISHED)))
+        return Study(pairs, SINGLE_CHANGES, tuple(map(relu_variant, PUBLISHED)))
     quick = (
         *single_changes(Part.BATCH_NORMALIZATION, bases=["cnn_bn"])[::2],
         *single_changes(Part.DROPOUT, bases=["vgg"])[:1],
@@ -169,13 +170,20 @@ def table_2() -> tuple[Pair, ...]:
     pairs = []
     for simple, other in ABLATIONS:
         original, modified = (simple, other) if simple in PUBLISHED else (other, simple)
-        published = Variant(original, PUBLISHED_ACTIVATION.get(original, "linear"))
-        pairs.append(Pair(published, _with_relu(modified), simple))
+        published = Variant(original, published_activation(original))
+        pairs.append(Pair(published, relu_variant(modified), simple))
     return tuple(pairs)
 
 
-def _with_relu(model: str) -> Variant:
-    return Variant(model, None if model == "resnet" else "relu")
+def relu_variant(model: str) -> Variant:
+    """Give a network with ReLU between its hidden layers, if it has any.
+
+    Examples
+    --------
+    >>> relu_variant("vgg").hidden_activation, relu_variant("resnet").hidden_activation
+    ('relu', None)
+    """
+    return Variant(model, relu_activation(model))
 
 
 def differences(original: Variant, modified: Variant) -> dict[str, tuple[Any, Any]]:
@@ -186,9 +194,7 @@ def differences(original: Variant, modified: Variant) -> dict[str, tuple[Any, An
     >>> differences(Variant("cnn6"), Variant("cnn6_convdo"))
     {'dropout': (0.7, 0.0), 'conv_dropout': (0.0, 0.2)}
     """
-    from spectra_lib.networks import network  # imports keras
-
-    first, second = ({**network(v.model).defaults, **v.options} for v in (original, modified))
+    first, second = ({**facts(v.model).defaults, **v.options} for v in (original, modified))
     found = {
         key: (_plain(first[key]), _plain(second[key])) for key in first if _plain(first[key]) != _plain(second[key])
     }

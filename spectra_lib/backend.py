@@ -11,15 +11,12 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Any, Literal
 
-from spectra_lib.quiet_import import without_notes
-
 # XLA reads its flags once, when the first JAX computation starts.
 if os.environ.get("KERAS_BACKEND") == "jax" and "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = (os.environ.get("XLA_FLAGS", "") + " --xla_gpu_deterministic_ops=true").strip()
 
 try:
-    with without_notes():
-        import keras
+    from spectra_lib.networks.quiet_keras import keras
 except ImportError as error:  # pragma: no cover - needs an environment without a backend
     raise ImportError(
         f"Keras found no usable backend ({error}); install one, for example with "

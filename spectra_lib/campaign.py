@@ -26,58 +26,28 @@ from typing import Any
 from spectra_lib.errors import BudgetError, SpectraError, UnknownNameError
 from spectra_lib.harder_datasets import HARDER, TRAINING_SIZES, with_training_size
 from spectra_lib.machine import processor_name
+from spectra_lib.networks.catalogue import (
+    CATALOGUE,
+    MODIFIED,
+    OWN,
+    PUBLISHED,
+    activations,
+    published_activation,
+    relu_activation,
+)
+from spectra_lib.networks.sizes import size_of
 from spectra_lib.peaknet_variants import GRID, HARDLY_TRAINED, VARIANTS
 from spectra_lib.plugins import load_plugins, loaded_plugins
 from spectra_lib.records import RunRecords, RunStore, load_records
-from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.runs import RunSpec
 from spectra_lib.single_changes import SINGLE_CHANGES, Variant, variants
 from spectra_lib.specification import DatasetSpec, dataset_spec
 
 SEEDS = range(5)
-PUBLISHED = ("cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6")
-MODIFIED = ("cnn6_bn", "cnn6_convdo", "cnnbn_mod", "vgg_mod", "resnet_mod")
-PUBLISHED_ACTIVATION = {"cnn6": "relu", "resnet": None}
-"""Activation of the hidden layers as published, where it is not linear."""
-MODIFIED_ACTIVATION = "relu"
-OWN = "peaknet"
-"""The network of this project."""
 SINGLE_CHANGE_STAGES = {1: ("vgg", "cnn2"), 2: ("cnn_bn", "cnn3"), 3: ("cnn6", "cnn6_bn"), 4: ("resnet",)}
 """Networks of which one part is changed, the cheap ones first; three seeds each in stages h, the others in i."""
 COMPARED = (Variant("cnn2"), Variant("vgg"), Variant(OWN, None))
 """Networks of the comparisons of training data and of harder datasets."""
-
-MULTIPLY_ADDS = {
-    "cnn2": 69.7e6,
-    "cnn3": 145.4e6,
-    "cnn6": 542.6e6,
-    "vgg": 35.9e6,
-    "resnet": 985.6e6,
-    "cnn_bn": 111.5e6,
-    "inc3": 206.0e6,
-    "inc6": 350.3e6,
-    "cnn6_bn": 542.6e6,
-    "cnn6_convdo": 542.6e6,
-    "cnnbn_mod": 111.5e6,
-    "vgg_mod": 174.6e6,
-    "resnet_mod": 1010.5e6,
-    "peaknet": 0.120e6,
-}
-"""Multiply-adds of a spectrum, so that a plan needs no deep-learning backend (checked in the tests)."""
-
-CHANGED_MULTIPLY_ADDS = {
-    ("vgg", "kernel", "20"): 135.9e6,
-    ("vgg", "hidden_units", "[2000, 500]"): 74.5e6,
-    ("resnet", "hidden_units", "[3100, 1200]"): 1010.5e6,
-    ("cnn2", "pool_scale", "0.5"): 147.9e6,
-    ("cnn2", "pool_scale", "2.0"): 35.0e6,
-    ("cnn3", "pool_scale", "0.5"): 288.6e6,
-    ("cnn3", "pool_scale", "2.0"): 66.3e6,
-    ("vgg", "pool_scale", "0.5"): 239.5e6,
-    ("vgg", "pool_scale", "2.0"): 7.4e6,
-    ("cnn_bn", "pool_scale", "2.0"): 23.2e6,
-    ("cnn6", "pool_scale", "1.5"): 298.0e6,
-}
-"""The same for a network with one option changed, where that changes it."""
 
 TYPICAL_RATE = 5e9
 TYPICAL_EPOCHS = 80
@@ -111,10 +81,7 @@ class State(StrEnum):
 
 
 def _spec(dataset: str | DatasetSpec, model: str, activation: str | None, seed: int, **more: Any) -> RunSpec:
-    # Validated as resolved, so that listing the campaign does not start a backend; a test compares
-    # every one of these with the specification that resolving gives.
-    fields = {"dataset": dataset, "model": model, "hidden_activation": activation, "seed": seed, **more}
-    return RunSpec.model_validate(fields, context=TRUSTED)
+    return RunSpec(dataset=dataset, model=model, hidden_activation=activation, seed=seed, **more)  # type: ignore[arg-type]
 
 
 def campaign(runs: Path | None = None) -> list[Task]:
@@ -156,19 +123,18 @@ def _tasks() -> Iterator[Task]:
     def challenge(stage: str, models: Iterable[str], seeds: Iterable[int]) -> Iterator[Task]:
         for seed in seeds:
             for model in models:
-                for activation in (None,) if model == "resnet" else ("relu", "linear"):
+                for activation in reversed(activations(model)):
                     yield Task(stage, _spec("challenge", model, activation, seed))
 
     def modified(stage: str, seeds: Iterable[int]) -> Iterator[Task]:
         for seed in seeds:
             for model in MODIFIED:
-                yield Task(stage, _spec("challenge", model, MODIFIED_ACTIVATION, seed))
+                yield Task(stage, _spec("challenge", model, relu_activation(model), seed))
 
     def general(stage: str, models: Iterable[str], seeds: Iterable[int]) -> Iterator[Task]:
         for seed in seeds:
             for model in models:
-                activation = PUBLISHED_ACTIVATION.get(model, "linear")
-                yield Task(stage, _spec("benchmark", model, activation, seed))
+                yield Task(stage, _spec("benchmark", model, published_activation(model), seed))
 
     for dataset in ("challenge", "benchmark"):
         for seed in SEEDS:
@@ -322,8 +288,8 @@ class CostModel:
             self._epochs.setdefault(key, []).append(len(record.history))
             if record.sessions[-1].device == device:
                 seconds = statistics.median(record.history.seconds)
-                self._times.setdefault((*key, _work(record.spec)), []).append(seconds)
-                rates.setdefault(record.spec.model, []).append(_work(record.spec) / seconds)
+                self._times.setdefault((*key, work_of(record.spec)), []).append(seconds)
+                rates.setdefault(record.spec.model, []).append(work_of(record.spec) / seconds)
         self._rates = {model: statistics.median(found) for model, found in rates.items()}
         # For networks that never ran here; one that does not convolve says nothing about those that do.
         convolving = [rate for model, rate in self._rates.items() if model in (*PUBLISHED, *MODIFIED)]
@@ -334,18 +300,25 @@ class CostModel:
         key = spec.dataset_spec.name, spec.model
         every = [count for counts in self._epochs.values() for count in counts]
         epochs = self._epochs.get(key) or every or [TYPICAL_EPOCHS]
-        times = self._times.get((*key, _work(spec)))
-        seconds = statistics.median(times) if times else _work(spec) / self._rates.get(spec.model, self._rate)
+        times = self._times.get((*key, work_of(spec)))
+        seconds = statistics.median(times) if times else work_of(spec) / self._rates.get(spec.model, self._rate)
         return Estimate(min(statistics.median(epochs), spec.max_epochs), seconds, times is not None)
 
 
-def _work(spec: RunSpec) -> float:
-    """Multiply-adds of an epoch's forward passes."""
+def work_of(spec: RunSpec) -> float:
+    """Multiply-adds of the forward passes of an epoch, training spectra alone.
+
+    Examples
+    --------
+    >>> work_of(variant_run("benchmark", Variant("cnn2"), 0))
+    1743570000000
+    """
     data = spec.dataset_spec
-    multiply_adds = MULTIPLY_ADDS.get(spec.model, TYPICAL_MULTIPLY_ADDS)
-    for option, value in spec.options.items():
-        multiply_adds = CHANGED_MULTIPLY_ADDS.get((spec.model, option, str(value)), multiply_adds)
-    return multiply_adds * data.n_points / 5000 * data.n_classes * data.n_train
+    if spec.model in CATALOGUE:
+        multiply_adds: float = size_of(spec.model, data.n_points, data.n_classes, **spec.options).multiply_adds
+    else:
+        multiply_adds = TYPICAL_MULTIPLY_ADDS * data.n_points / 5000
+    return multiply_adds * data.n_classes * data.n_train
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class ChapterError(SpectraError):
 
 
 def _models() -> Sequence[str]:
-    from spectra_lib.networks import list_models  # imports keras
+    from spectra_lib.networks import list_models
 
     return list_models()
 
@@ -126,7 +126,7 @@ class Parameter:
         >>> Parameter("label", "int", 17).check("dataset", "seven")
         Traceback (most recent call last):
         ...
-        spectra_lib.chapters.ChapterError: chapter 'dataset': parameter 'label' must be of type int, received 'seven'
+        spectra_lib.chapters.ChapterError: chapter 'dataset': parameter 'label' must be of type int, ...
         """
         checked = self.check_type(chapter, value)
         several = isinstance(checked, list)

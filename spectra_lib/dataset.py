@@ -155,7 +155,7 @@ FRESH = "fresh"
 """Name of the spectra on which a trained network is judged, drawn when they are asked for."""
 
 FRESH_SEED = 1_000_003
-"""Last number of the seed of fresh spectra; apart from those of `spectra_lib.realism` and of all other draws."""
+"""Last number of the seed of fresh spectra, which no other draw has (`spectra_lib.realism`)."""
 
 
 def fresh_seed(spec: DatasetSpec) -> tuple[int, ...]:

@@ -15,14 +15,13 @@ from enum import StrEnum
 import numpy as np
 
 from spectra_lib.ablations import changes_several, differences, table_2
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.comparison import backend_of
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.confusions import decisive_peak, fewest_on_the_wrong_side
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import lost_peaks, peak_counts, peaks_of
 from spectra_lib.display_names import OPTION_NAMES, name_runs, network_name
-from spectra_lib.networks import network
+from spectra_lib.networks.catalogue import PUBLISHED, facts
 from spectra_lib.observer import ideal_observer
 from spectra_lib.paired_comparison import pair_runs, paired_effect
 from spectra_lib.published import TEST_SPECTRA, published_challenge
@@ -307,7 +306,7 @@ def _pools(_: Evidence, __: RunRecords) -> Difference:
 
 
 def _resnet(_: Evidence, records: RunRecords) -> Difference:
-    dropout = network("resnet").dropout
+    dropout = facts("resnet").dropout
     without = [
         r
         for r in records.select(model="resnet", protocol="paper", precision="float32")

@@ -5,27 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from spectra_lib.networks.catalogue import CATALOGUE, activations
 from spectra_lib.records import RunRecord
-
-NETWORK_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "cnn2": "CNN2",
-        "cnn3": "CNN3",
-        "cnn6": "CNN6",
-        "vgg": "VGG",
-        "resnet": "Resnet",
-        "cnn_bn": "CNN BN",
-        "inc3": "INC3",
-        "inc6": "INC6",
-        "cnn6_bn": "CNN6 BN",
-        "cnn6_convdo": "CNN6 ConvDO",
-        "cnnbn_mod": "CNN BN modified",
-        "vgg_mod": "VGG modified",
-        "resnet_mod": "Resnet modified",
-        "peaknet": "PeakNet",
-    }
-)
-"""Networks under the names of the paper, and our own."""
 
 ACTIVATION_NAMES: Mapping[str, str] = MappingProxyType({"linear": "linear", "relu": "ReLU", "none": "no hidden layers"})
 """Activations of the hidden layers; "none" without hidden layers."""
@@ -54,8 +35,19 @@ def network_name(model: str, activation: str | None = None) -> str:
     >>> network_name("cnn6_bn"), network_name("vgg", "relu"), network_name("my_net", "linear")
     ('CNN6 BN', 'VGG (ReLU)', 'my_net (linear)')
     """
-    name = NETWORK_NAMES.get(model, model)
+    name = CATALOGUE[model].display_name if model in CATALOGUE else model
     return f"{name} ({ACTIVATION_NAMES.get(activation, activation)})" if activation else name
+
+
+def activation_keys(model: str) -> tuple[str, ...]:
+    """Keys of `ACTIVATION_NAMES` for the activations that a network's hidden layers can have.
+
+    Examples
+    --------
+    >>> activation_keys("vgg"), activation_keys("resnet")
+    (('linear', 'relu'), ('none',))
+    """
+    return tuple(activation or "none" for activation in activations(model))
 
 
 def name_runs(records: Iterable[RunRecord]) -> str:

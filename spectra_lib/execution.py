@@ -29,15 +29,12 @@ from spectra_lib.atomic_file import write_whole
 from spectra_lib.dataset import Dataset, Split, make_dataset
 from spectra_lib.networks import build_logits
 from spectra_lib.networks.description import multiply_adds_of
+from spectra_lib.networks.quiet_keras import keras
 from spectra_lib.plugins import load_plugins, loaded_plugins
-from spectra_lib.quiet_import import without_notes
 from spectra_lib.runs import RunSpec
 from spectra_lib.sparse_convolution import SparseNetwork, index_tables
 from spectra_lib.sparse_plan import Plan, plan_sparse
 from spectra_lib.specification import canonical_digest
-
-with without_notes():
-    import keras
 
 SAMPLE = 512
 """Training spectra on which windows are planned."""
@@ -122,7 +119,7 @@ def execute(network: keras.Model, split: Split, batch_size: int, mode: backend.E
     batch_size : int
         Spectra in a step.
     mode : str
-        One of `spectra_lib.backend.EXECUTIONS`. "sparse" computes whole spectra where that is all that can be done.
+        One of `spectra_lib.backend.EXECUTIONS`. "sparse" computes whole spectra where it must.
     """
     if mode != "sparse" or not split.is_sparse:
         return Executed(network)

@@ -24,17 +24,13 @@ from spectra_lib.dataset import Dataset, Split
 from spectra_lib.errors import SpectraError, StoreError
 from spectra_lib.execution import execute
 from spectra_lib.networks import build_model, network
+from spectra_lib.networks.building import Precision
 from spectra_lib.networks.description import sources_of
-from spectra_lib.networks.registry import Precision
-from spectra_lib.quiet_import import without_notes
+from spectra_lib.networks.quiet_keras import keras, layers
 from spectra_lib.runs import usual_rules
 from spectra_lib.sparse_convolution import index_tables
 from spectra_lib.specification import Value
 from spectra_lib.training import epoch_order
-
-with without_notes():
-    import keras
-    from keras import layers
 
 FOLDER = "precision"
 """Folder of these figures, in the store of the run records."""

@@ -12,8 +12,9 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from spectra_lib.campaign import MODIFIED, PUBLISHED, CostModel, Task
+from spectra_lib.campaign import CostModel, Task
 from spectra_lib.gpu_workers import Measurement
+from spectra_lib.networks.catalogue import MODIFIED, PUBLISHED
 from spectra_lib.records import RunRecords
 from spectra_lib.runs import RunSpec
 

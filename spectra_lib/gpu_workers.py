@@ -127,8 +127,9 @@ def float32_error() -> float:
 
     Measured against float64 on the CPU: whether the hardware really multiplies whole numbers.
     """
-    import keras
     import numpy as np
+
+    from spectra_lib.networks.quiet_keras import keras
 
     rng = np.random.default_rng(0)
     left, right = rng.standard_normal((2, 512, 512)).astype(np.float32)

@@ -18,12 +18,12 @@ from pydantic import Field
 from spectra_lib import machine
 from spectra_lib.atomic_file import write_whole
 from spectra_lib.baselines.result import PACKAGES
-from spectra_lib.campaign import OWN
 from spectra_lib.class_centres import ClassCentres
 from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.errors import StoreError, UnknownNameError
 from spectra_lib.harder_datasets import TRAINING_SIZES, with_training_size
 from spectra_lib.names import Name, path_inside
+from spectra_lib.networks.catalogue import OWN
 from spectra_lib.observer import ideal_observer
 from spectra_lib.peak_likelihood import observe
 from spectra_lib.runs import usual_rules

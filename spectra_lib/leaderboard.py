@@ -11,9 +11,10 @@ import pandas as pd
 
 from spectra_lib import published
 from spectra_lib.baselines.result import BaselineResult
-from spectra_lib.campaign import PUBLISHED_ACTIVATION
 from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib.networks.catalogue import published_activation
+from spectra_lib.networks.sizes import size_of
 from spectra_lib.observer import ideal_observer
 from spectra_lib.run_judgement import failed_runs
 from spectra_lib.runs import usual_rules
@@ -63,9 +64,8 @@ def make_leaderboard(dataset: Dataset, records: RunRecords, results: Iterable[Ba
     own = [record for record in records if record.spec.dataset_spec == dataset.spec and not record.faults(dataset)]
     fitted = [result for result in results if result.dataset_spec == dataset.spec and not result.faults(dataset)]
     theirs = _published_rows(dataset.spec.name)
-    costs = _Costs(dataset)
-    rows = [_observer_row(dataset), *_network_rows(own, costs), *map(_baseline_row, fitted)]
-    rows += [row | costs.of(row["model"], row["activation"], {}) for row in theirs]
+    rows = [_observer_row(dataset), *_network_rows(dataset, own), *map(_baseline_row, fitted)]
+    rows += [row | _cost(dataset, row["model"], {}) for row in theirs]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values(["test_errors", "kind", "model", "variant"], kind="stable", ignore_index=True)
 
@@ -84,7 +84,7 @@ def _observer_row(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _network_rows(records: Iterable[RunRecord], costs: _Costs) -> list[dict[str, Any]]:
+def _network_rows(dataset: Dataset, records: Iterable[RunRecord]) -> list[dict[str, Any]]:
     groups: dict[str, list[RunRecord]] = {}
     for record in records:
         key = record.spec.model_dump_json(exclude={"seed"})
@@ -105,7 +105,7 @@ def _network_rows(records: Iterable[RunRecord], costs: _Costs) -> list[dict[str,
         }
         note = group[0].network
         known = (
-            costs.of(spec.model, spec.hidden_activation, spec.options)
+            _cost(dataset, spec.model, spec.options)
             if note is None
             else {"parameters": note.parameters, "multiply_adds": note.multiply_adds}
         )
@@ -147,7 +147,7 @@ def _published_rows(dataset: str) -> list[dict[str, Any]]:
             row: dict[str, Any] = {
                 "model": model,
                 "runs": len(runs),
-                "activation": PUBLISHED_ACTIVATION.get(str(model), "linear"),
+                "activation": published_activation(str(model)),
                 "seconds": float(runs.gpu_seconds.median()),
                 "device": "the authors' GPU",
                 "validation_errors": float((1 - runs.val_accuracy).mean() * published.VALIDATION_SPECTRA[dataset]),
@@ -185,21 +185,10 @@ def _baseline_row(result: BaselineResult) -> dict[str, Any]:
     }
 
 
-class _Costs:
-    """Weights and multiply-adds of networks on a dataset, each built once and only if asked for."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._shape = dataset.spec.n_points, dataset.spec.n_classes
-        self._known: dict[str, dict[str, Any]] = {}
-
-    def of(self, model: str, activation: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-        from spectra_lib.networks import describe_model
-
-        key = json.dumps([model, options], sort_keys=True)  # the activation costs nothing
-        if key not in self._known:
-            try:
-                found = describe_model(model, *self._shape, activation, **options)
-                self._known[key] = {"parameters": found.parameters, "multiply_adds": found.multiply_adds}
-            except (UnknownNameError, SpecificationError):  # a network or an option that is no more
-                self._known[key] = {}
-        return self._known[key]
+def _cost(dataset: Dataset, model: str, options: Mapping[str, Any]) -> dict[str, int]:
+    """Parameters and multiply-adds of a network on a dataset; nothing of one, or of an option, that is no more."""
+    try:
+        size = size_of(model, dataset.spec.n_points, dataset.spec.n_classes, **options)
+    except (UnknownNameError, SpecificationError):
+        return {}
+    return {"parameters": size.parameters, "multiply_adds": size.multiply_adds}

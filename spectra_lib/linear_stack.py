@@ -77,7 +77,7 @@ def predict_collapsed(model: Any, spectra: NDArray[np.floating]) -> NDArray[np.f
     >>> bool(np.allclose(predict_collapsed(model, spectra), model.predict(spectra[..., None], verbose=0), atol=1e-6))
     True
     """
-    import keras
+    from spectra_lib.networks.quiet_keras import keras
 
     features = keras.Model(model.input, model.get_layer("flatten").output).predict(spectra[..., np.newaxis], verbose=0)
     weights, bias = collapse_dense_stack(model)

@@ -85,7 +85,7 @@ def missing_packages() -> dict[str, str]:
     >>> set(missing_packages()) <= set(PACKAGES)
     True
     """
-    return {name: package.version for name, package in PACKAGES.items() if not _is_installed(name)}
+    return {name: package.version for name, package in PACKAGES.items() if not is_installed(name)}
 
 
 def install_command(versions: Mapping[str, str]) -> str:
@@ -99,7 +99,14 @@ def install_command(versions: Mapping[str, str]) -> str:
     return " ".join(["pip install --no-deps", *(f"{name}=={version}" for name, version in versions.items())])
 
 
-def _is_installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Whether a package is installed, whatever its version.
+
+    Examples
+    --------
+    >>> is_installed("numpy"), is_installed("no-such-package")
+    (True, False)
+    """
     try:
         metadata.distribution(name)
     except metadata.PackageNotFoundError:
@@ -107,14 +114,32 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _require(*names: str) -> None:
-    missing = {name: PACKAGES[name].version for name in names if not _is_installed(name)}
+def require(*names: str) -> None:
+    """Refuse to go on without packages of `PACKAGES`.
+
+    Raises
+    ------
+    MissingPackageError
+        If one of them is not installed.
+
+    Examples
+    --------
+    >>> require()
+    """
+    missing = {name: PACKAGES[name].version for name in names if not is_installed(name)}
     if missing:
         raise MissingPackageError(missing)
 
 
-def _folder(package: str, path: str) -> Path:
-    _require(package)
+def folder_of(package: str, path: str) -> Path:
+    """Folder or file of an installed package of `PACKAGES`, by its path in the package's files.
+
+    Raises
+    ------
+    MissingPackageError
+        If the package is not installed.
+    """
+    require(package)
     return Path(str(metadata.distribution(package).locate_file(path)))
 
 
@@ -259,7 +284,7 @@ def subtract_baseline(intensity: NDArray[np.floating], stiffness: float = STIFFN
     MissingPackageError
         If pybaselines is not installed.
     """
-    _require("pybaselines")
+    require("pybaselines")
     from pybaselines.whittaker import arpls
 
     intensity = np.asarray(intensity, dtype=float)
@@ -276,7 +301,7 @@ def diffraction_patterns() -> Iterator[MeasuredSpectrum]:
     MissingPackageError
         If rietx is not installed.
     """
-    folder = _folder("rietx", "rietx/data/examples")
+    folder = folder_of("rietx", "rietx/data/examples")
 
     def pattern(
         sample: str, instrument: str, axis: NDArray[np.float64], counts: NDArray[np.float64]
@@ -340,7 +365,7 @@ def raman_measurements() -> Iterator[RamanMeasurement]:
     MissingPackageError
         If ramanchada2 is not installed.
     """
-    folder = _folder("ramanchada2", _RAMAN)
+    folder = folder_of("ramanchada2", _RAMAN)
     for place, instrument in _RAMAN_INSTRUMENTS.items():
         for path in sorted((folder / place).rglob("*.txt")):
             for substance, pattern in _RAMAN_SUBSTANCES.items():
@@ -404,12 +429,12 @@ def nmr_spectra() -> Iterator[MeasuredSpectrum]:
     MissingPackageError
         If nmrpy or nmrglue is not installed.
     """
-    _require("nmrpy", "nmrglue")
+    require("nmrpy", "nmrglue")
     from nmrglue import bruker
 
     for number, nucleus in (("1", "¹³C"), ("2", "³¹P")):
         settings, intensity = bruker.read_pdata(
-            str(_folder("nmrpy", f"nmrpy/tests/test_data/bruker2/{number}/pdata/1"))
+            str(folder_of("nmrpy", f"nmrpy/tests/test_data/bruker2/{number}/pdata/1"))
         )
         scale = settings["procs"]
         step = scale["SW_p"] / scale["SF"] / len(intensity)
@@ -458,7 +483,7 @@ def cropped_spectra() -> dict[str, list[NDArray[np.float64]]]:
     True
     """
     found: dict[str, list[NDArray[np.float64]]] = {}
-    if _is_installed("pybaselines"):
+    if is_installed("pybaselines"):
         for spectrum in example_spectra():
             found.setdefault(spectrum.technique, []).append(spectrum.without_baseline().crop().intensity)
     return found

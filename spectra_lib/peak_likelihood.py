@@ -270,7 +270,7 @@ def evidence(law: TrainingLaw, observed: PeakTable, tolerance: float = ROUNDING)
     overlap = law.overlap
     most_atoms = int(np.add.reduceat(law.atom_mass > 0, law.offsets[:-1], dtype=np.int64).max())
     state = np.empty((most_atoms + 1, overlap + 2, 1 << overlap))
-    offsets, labels, orders, likelihoods = _weigh_all(
+    offsets, labels, orders, likelihoods = weigh_all(
         observed.offsets,
         observed.positions.astype(np.int64),
         observed.heights,
@@ -499,7 +499,7 @@ def _weigh(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _weigh_all(  # type: ignore[no-untyped-def]
+def weigh_all(  # type: ignore[no-untyped-def]
     offsets,
     positions,
     heights,
@@ -518,6 +518,7 @@ def _weigh_all(  # type: ignore[no-untyped-def]
     tolerance,
     state,
 ):
+    """Order and likelihood of every peak list for every class that can have made it; see `evidence`."""
     n_spectra, n_classes = len(offsets) - 1, len(class_offsets) - 1
     room = 4 * n_spectra + 16
     labels = np.empty(room, dtype=np.int64)

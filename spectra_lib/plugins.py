@@ -20,6 +20,7 @@ from pathlib import Path
 from types import CodeType
 
 from spectra_lib.errors import SpectraError
+from spectra_lib.networks.registry import forget, registered
 
 GROUP = "spectra_lib.models"
 """Entry point group; each entry names a module that registers networks when it is imported."""
@@ -92,7 +93,7 @@ def load_plugin(path: str | Path) -> Plugin:
     >>> load_plugin("no_such_net.py")
     Traceback (most recent call last):
     ...
-    spectra_lib.plugins.PluginError: there is no file no_such_net.py; --plugin takes the path of a Python file that ...
+    spectra_lib.plugins.PluginError: there is no file no_such_net.py; --plugin takes the path of ...
     """
     file = Path(path).resolve()
     if not file.is_file():
@@ -124,7 +125,7 @@ def load_plugins(paths: Iterable[str | Path]) -> None:
 def load_installed_plugins() -> None:
     """Import the modules that installed packages name in the entry point group; one that fails is a warning.
 
-    `spectra_lib.networks` calls this once.
+    `spectra_lib.networks.models` calls this once, for the list of networks and for one that is not the package's own.
     """
     for entry in metadata.entry_points(group=GROUP):
         origin = f"{entry.dist.name if entry.dist else 'unknown package'}: {entry.value}"
@@ -147,16 +148,14 @@ def _file_of(module: str) -> Path:
 
 
 def _register(origin: str, file: Path, digest: str, execute: Callable[[], object]) -> Plugin:
-    from spectra_lib.networks import registry
-
-    before = set(registry.list_models())
+    before = set(registered())
     try:
         execute()
-        added = tuple(name for name in registry.list_models() if name not in before)
+        added = tuple(name for name in registered() if name not in before)
         if not added:
             raise PluginError("it registers no network; decorate a function with spectra_lib.register_model")
     except Exception as error:  # the plugin is other people's code: anything may come out of it
-        registry.forget(set(registry.list_models()) - before)
+        forget(set(registered()) - before)
         text = str(error) if isinstance(error, SpectraError) else f"{type(error).__name__}: {error}"
         raise PluginError(f"plugin {origin}: {text}") from error
     plugin = _LOADED[file] = Plugin(origin, file, digest, added)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spectra_lib.campaign import PUBLISHED, PUBLISHED_ACTIVATION, SEEDS
+from spectra_lib.campaign import SEEDS
 from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib.networks.catalogue import PUBLISHED, activations, published_activation
+from spectra_lib.networks.facts import HiddenActivation
 from spectra_lib.protocol import list_protocols
 from spectra_lib.records import RunRecords, load_records
-from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.runs import RunSpec
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Profile:
         40
         """
         return tuple(
-            self._run(self.general, model, PUBLISHED_ACTIVATION.get(model, "linear"), seed)
+            self._run(self.general, model, published_activation(model), seed)
             for model in self.models
             for seed in self.seeds
         )
@@ -103,15 +105,19 @@ class Profile:
         return tuple(
             self._run(self.challenge, model, activation, seed)
             for model in self.models
-            for activation in ((None,) if model == "resnet" else ("linear", "relu"))
+            for activation in activations(model)
             for seed in self.seeds
         )
 
-    def _run(self, dataset: str, model: str, activation: str | None, seed: int) -> RunSpec:
-        # Validated as resolved, as in the campaign, so that no deep-learning backend starts to read records.
-        fields = {"dataset": dataset, "model": model, "hidden_activation": activation, "seed": seed}
-        rules = {"protocol": self.protocol, "max_epochs": self.max_epochs}
-        return RunSpec.model_validate(fields | rules, context=TRUSTED)
+    def _run(self, dataset: str, model: str, activation: HiddenActivation | None, seed: int) -> RunSpec:
+        return RunSpec(
+            dataset=dataset,
+            model=model,
+            hidden_activation=activation,
+            seed=seed,
+            protocol=self.protocol,
+            max_epochs=self.max_epochs,
+        )
 
     def gather(self, runs: Sequence[RunSpec], project: Path) -> RunRecords:
         """Give the records of these runs that there are; a profile that trains does the missing ones first.

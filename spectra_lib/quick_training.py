@@ -16,12 +16,8 @@ from spectra_lib.dataset import Dataset, Split
 from spectra_lib.execution import SpectraBatches
 from spectra_lib.networks import build_logits
 from spectra_lib.networks.adaptation import adapt_model
-from spectra_lib.quiet_import import without_notes
 from spectra_lib.runs import usual_rules
 from spectra_lib.training import epoch_order
-
-with without_notes():
-    pass
 
 Probabilities = Callable[[Split], NDArray[np.float64]]
 """From spectra to class probabilities, shape (n_spectra, n_classes)."""

@@ -19,13 +19,10 @@ from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpectraError
 from spectra_lib.execution import execute
 from spectra_lib.networks import build_logits
-from spectra_lib.quiet_import import without_notes
+from spectra_lib.networks.quiet_keras import keras
 from spectra_lib.records import RunRecord, load_records, way_store
 from spectra_lib.runs import RunSpec
 from spectra_lib.training import train
-
-with without_notes():
-    import keras
 
 
 def train_anew(spec: RunSpec, execution: str = "auto") -> RunRecord:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from spectra_lib.names import Name
+from spectra_lib.networks.models import resolve_options
+from spectra_lib.plugins import source_of
 from spectra_lib.protocol import protocol
-from spectra_lib.specification import DatasetSpec, Value, canonical_digest, dataset_spec, list_datasets
+from spectra_lib.specification import DatasetOrName, DatasetSpec, Value, canonical_digest, dataset_spec
 
 TRUSTED = {"resolved": True}
-"""Validation context for specifications that were resolved before: the networks are not looked up."""
+"""Validation context of records: they were resolved when they were made, and their networks need not be here."""
 
 
 class RunSpec(Value):
@@ -50,7 +60,7 @@ class RunSpec(Value):
     'challenge-cnn2-linear-paper-s0-05af9486'
     """
 
-    dataset: str | DatasetSpec
+    dataset: DatasetOrName
     model: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     hidden_activation: Literal["linear", "relu"] | None = None
@@ -60,35 +70,43 @@ class RunSpec(Value):
     max_epochs: Annotated[int, Field(ge=1)] = 500
     batch_size: Annotated[int, Field(ge=1)] = 128
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-4
-    source: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    source: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(default=None, validate_default=True)
 
     @model_serializer(mode="wrap")
     def _without_empty_source(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in write(self).items() if key != "source" or value is not None}
 
-    @model_validator(mode="after")
-    def _resolve(self, info: ValidationInfo) -> Self:
-        protocol(self.protocol)
-        if isinstance(self.dataset, DatasetSpec):
-            if self.dataset.name in list_datasets() and dataset_spec(self.dataset.name) == self.dataset:
-                object.__setattr__(self, "dataset", self.dataset.name)
-        else:
-            dataset_spec(self.dataset)
-        if info.context is not TRUSTED:
-            from spectra_lib.networks import resolve_options
-            from spectra_lib.plugins import source_of
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve(cls, data: Any, info: ValidationInfo) -> Any:
+        """Fill in the published activation, and leave out options that are at their defaults."""
+        if not isinstance(data, Mapping) or info.context is TRUSTED:
+            return data
+        model, activation, options = (data.get(key) for key in ("model", "hidden_activation", "options"))
+        if not isinstance(model, str) or activation not in (None, "linear", "relu") or not _is_options(options):
+            return data  # what is wrong with it, the field itself says
+        activation, changed = resolve_options(model, activation, options or {})
+        plain = {key: list(v) if isinstance(v, tuple) else v for key, v in sorted(changed.items())}
+        return {**data, "hidden_activation": activation, "options": plain}
 
-            activation, options = resolve_options(self.model, self.hidden_activation, self.options)
-            object.__setattr__(self, "hidden_activation", activation)
-            object.__setattr__(self, "options", {key: _plain(options[key]) for key in sorted(options)})
-            source = source_of(self.model)
-            if self.source not in (None, source):
-                raise ValueError(
-                    f"network {self.model!r} of this run is defined by a file of SHA-256 {self.source[:12]}..., but "
-                    f"the one there is {f'has {source[:12]}...' if source else 'is built in'}; load that file instead"
-                )
-            object.__setattr__(self, "source", source)
-        return self
+    @field_validator("protocol")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return protocol(name).name
+
+    @field_validator("source")
+    @classmethod
+    def _is_loaded(cls, given: str | None, info: ValidationInfo) -> str | None:
+        """Fill in the hash of the file that defines the network, and refuse that of another file."""
+        if info.context is TRUSTED or "model" not in info.data:
+            return given
+        model, loaded = info.data["model"], source_of(info.data["model"])
+        if given not in (None, loaded):
+            raise ValueError(
+                f"network {model!r} of this run is defined by a file of SHA-256 {given[:12]}..., but "
+                f"the one there is {f'has {loaded[:12]}...' if loaded else 'is built in'}; load that file instead"
+            )
+        return loaded
 
     @property
     def dataset_spec(self) -> DatasetSpec:
@@ -122,5 +140,5 @@ def usual_rules() -> dict[str, Any]:
     return {name: RunSpec.model_fields[name].default for name in names}
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _is_options(value: object) -> bool:
+    return value is None or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value))

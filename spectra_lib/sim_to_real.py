@@ -29,7 +29,7 @@ from spectra_lib.measured import (
 )
 from spectra_lib.peaks import PeakTable, Rows
 from spectra_lib.records import RunRecord
-from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.runs import RunSpec
 from spectra_lib.specification import DatasetSpec, Fingerprint, TestRule, Variation
 
 GRID = np.linspace(130.0, 1830.0, 1000)
@@ -204,15 +204,12 @@ PROBES = {"measured": True, "measured_raw": False}
 def planned_runs(fingerprints: Sequence[Fingerprint]) -> tuple[RunSpec, ...]:
     """Specify the runs of the test, clean training first."""
     return tuple(
-        RunSpec.model_validate(
-            {
-                "dataset": training_spec(fingerprints, realistic=realistic),
-                "model": model,
-                "hidden_activation": "relu",
-                "seed": seed,
-                "max_epochs": MAX_EPOCHS,
-            },
-            context=TRUSTED,
+        RunSpec(
+            dataset=training_spec(fingerprints, realistic=realistic),
+            model=model,
+            hidden_activation="relu",
+            seed=seed,
+            max_epochs=MAX_EPOCHS,
         )
         for realistic in (False, True)
         for model, seed in RUNS

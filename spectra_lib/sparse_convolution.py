@@ -2,8 +2,8 @@
 
 A clean spectrum is exactly zero but for its peaks, so most outputs of a convolution are those of an empty
 spectrum. Each layer is computed for one empty spectrum and in short windows around the peaks; everything else is
-looked up (`spectra_lib.sparse_index`). The network's mathematics is unchanged, gradients included; only the order
-of sums differs.
+looked up (`spectra_lib.sparse_index`). The network's mathematics is unchanged, gradients included; only
+the order of sums differs.
 
 - Convolutions and pools gather their windows of the source and compute them without padding.
 - Layers that act on each position alone work on the rows as they are.
@@ -23,13 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.networks.description import sources_of
-from spectra_lib.quiet_import import without_notes
+from spectra_lib.networks.quiet_keras import keras, layers, ops
 from spectra_lib.sparse_index import Table, align, input_table, lay_windows, n_valid
 from spectra_lib.sparse_plan import Plan, Stage
-
-with without_notes():
-    import keras
-    from keras import layers, ops
 
 GROWTH = 1.5
 """Factor by which the room of all stages grows until a batch fits: few shapes, each of which is compiled once."""

@@ -10,12 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.networks.description import multiply_adds_of, sources_of
-from spectra_lib.quiet_import import without_notes
+from spectra_lib.networks.quiet_keras import keras, layers
 from spectra_lib.sparse_index import Field, count_windows
-
-with without_notes():
-    import keras
-    from keras import layers
 
 WIDTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Outputs in a window, from which the cheapest number is chosen for each layer; all of them at once is another."""

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spectra_lib.errors import SpecificationError, UnknownNameError, explain
 from spectra_lib.names import Name
@@ -375,7 +375,7 @@ class DatasetSpec(Value):
         if not isinstance(data, dict):
             raise SpecificationError(f"{source}: expected a JSON object, received {type(data).__name__}")
         if "datapoints" in data:
-            data = _from_published_layout(data, source)
+            data = from_published_layout(data, source)
         return cls.read(data, source)
 
     @classmethod
@@ -428,7 +428,27 @@ _PUBLISHED_FIELDS = {
 }
 
 
-def _from_published_layout(data: dict[str, Any], source: str) -> dict[str, Any]:
+def from_published_layout(data: dict[str, Any], source: str) -> dict[str, Any]:
+    """Translate a specification in the published layout into fields of `DatasetSpec`.
+
+    Parameters
+    ----------
+    data : dict
+        Content of the file: ``datapoints``, ``classes``, ``spectra`` ...
+    source : str
+        Where it comes from, for the error.
+
+    Raises
+    ------
+    SpecificationError
+        If a field is missing, or the classes are not numbered from 0.
+
+    Examples
+    --------
+    >>> fields = dict.fromkeys(_PUBLISHED_FIELDS, 2) | {"spectra": {}}
+    >>> from_published_layout(fields, "mine.json")["n_points"]
+    2
+    """
     missing = [key for key in (*_PUBLISHED_FIELDS, "spectra") if key not in data]
     if missing:
         raise SpecificationError(f"{source}: the published layout needs the fields {', '.join(missing)}")
@@ -565,6 +585,28 @@ def dataset_spec(name: str) -> DatasetSpec:
     if name not in _NAMED:
         raise UnknownNameError("dataset", name, _NAMED)
     return _NAMED[name]()
+
+
+def name_if_built_in(dataset: str | DatasetSpec) -> str | DatasetSpec:
+    """Give the name of a built-in dataset, of one that is equal to it too; another specification stays.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no built-in dataset of that name.
+
+    Examples
+    --------
+    >>> name_if_built_in(dataset_spec("smoke"))
+    'smoke'
+    """
+    if isinstance(dataset, str):
+        return dataset_spec(dataset).name
+    return dataset.name if dataset.name in _NAMED and dataset_spec(dataset.name) == dataset else dataset
+
+
+DatasetOrName = Annotated[str | DatasetSpec, AfterValidator(name_if_built_in)]
+"""A dataset in a specification or a record: the name of a built-in one, or a specification of its own."""
 
 
 def find_dataset(text: str) -> DatasetSpec:

@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,10 +31,10 @@ from spectra_lib.execution import SpectraBatches, choose_execution, execute, spe
 from spectra_lib.fresh import FreshPredictions
 from spectra_lib.networks import describe_model
 from spectra_lib.networks.adaptation import adapt_model
+from spectra_lib.networks.quiet_keras import keras
 from spectra_lib.plugins import plugin_of
 from spectra_lib.probes import probe_splits
-from spectra_lib.protocol import Progress, protocol
-from spectra_lib.quiet_import import without_notes
+from spectra_lib.protocol import Progress, Protocol, protocol
 from spectra_lib.records import (
     History,
     Metrics,
@@ -48,9 +48,6 @@ from spectra_lib.records import (
 )
 from spectra_lib.runs import RunSpec
 from spectra_lib.weights import hash_weights, put_weights, save_weights
-
-with without_notes():
-    import keras
 
 LONG_EPOCH = 20.0
 """Seconds. Such an epoch always gets a checkpoint, and training waits for it. After a shorter one the state is
@@ -80,8 +77,16 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class _Evaluation:
-    """What a network makes of a split: for each spectrum its class, the one predicted (-1: none), how sure, loss."""
+class Evaluation:
+    """What a network makes of a split.
+
+    Attributes
+    ----------
+    truth, labels : ndarray of int64, shape (n_spectra,)
+        Class of each spectrum, and the one predicted (-1: none).
+    confidences, losses : ndarray of float64, shape (n_spectra,)
+        Probability of the predicted class; cross-entropy in nats.
+    """
 
     truth: NDArray[np.int64]
     labels: NDArray[np.int64]
@@ -90,22 +95,27 @@ class _Evaluation:
 
     @property
     def errors(self) -> int:
+        """Number of spectra that got a wrong class."""
         return int(np.count_nonzero(self.labels != self.truth))
 
     @property
     def loss(self) -> float:
+        """Mean cross-entropy in nats."""
         return float(self.losses.mean())
 
     @property
     def accuracy(self) -> float:
+        """Fraction of spectra that got their class."""
         return 1.0 - self.errors / len(self.truth)
 
     @property
     def metrics(self) -> Metrics:
-        return Metrics(n=len(self.truth), errors=self.errors, loss=_finite(self.loss))
+        """Figures for the record."""
+        return Metrics(n=len(self.truth), errors=self.errors, loss=finite_or_none(self.loss))
 
     @property
     def predictions(self) -> Predictions:
+        """Predictions for the record."""
         return Predictions.of(self.labels, self.confidences)
 
 
@@ -161,9 +171,9 @@ class _Trainer:
         logs = self.trained.fit(backend.feed(batches), epochs=1, verbose=0, shuffle=False).history
         validation = self.evaluate(self.dataset.validation)
         for name, value in (
-            ("loss", _finite(logs["loss"][0])),
+            ("loss", finite_or_none(logs["loss"][0])),
             ("accuracy", float(logs["accuracy"][0])),
-            ("val_loss", _finite(validation.loss)),
+            ("val_loss", finite_or_none(validation.loss)),
             ("val_accuracy", validation.accuracy),
             ("learning_rate", self.progress.learning_rate),
         ):
@@ -182,17 +192,17 @@ class _Trainer:
         """Whether the epoch just trained was a long one."""
         return bool(self.history["seconds"][-1] >= LONG_EPOCH)
 
-    def evaluate(self, split: Split) -> _Evaluation:
+    def evaluate(self, split: Split) -> Evaluation:
         """Classify a split, dropout off."""
         labels, confidences, losses = np.empty(len(split), np.int64), np.empty(len(split)), np.empty(len(split))
         # All at once, 25,000 spectra of 500 classes would take more memory than the network.
         step = BATCHES_AT_ONCE * self.spec.batch_size
         for start in range(0, len(split), step):
             rows = np.arange(start, min(start + step, len(split)))
-            log_probabilities = _log_softmax(self.logits(split, rows))
+            log_probabilities = log_probabilities_of(self.logits(split, rows))
             losses[rows] = -log_probabilities[np.arange(len(rows)), split.labels[rows]]
             labels[rows], confidences[rows] = best_classes(np.exp(log_probabilities))
-        return _Evaluation(split.labels, labels, confidences, losses)
+        return Evaluation(split.labels, labels, confidences, losses)
 
     def logits(self, split: Split, rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
         """Outputs of the last dense layer for some spectra, or all: shape (n_spectra, n_classes)."""
@@ -291,7 +301,7 @@ class _Trainer:
             )
         )
         probes = {
-            name: Predictions.from_probabilities(np.exp(_log_softmax(self.logits(split))))
+            name: Predictions.from_probabilities(np.exp(log_probabilities_of(self.logits(split))))
             for name, split in {**probe_splits(self.dataset), **self.probes}.items()
         }
         return RunRecord(
@@ -302,7 +312,7 @@ class _Trainer:
             history=History(**{name: tuple(values) for name, values in self.history.items()}),
             kept_epoch=kept,
             ended=self.progress.ended,
-            reevaluation_gap=_finite(gap),
+            reevaluation_gap=finite_or_none(gap),
             probes=probes,
             weights_sha256=weights_sha256,
             wall_seconds=seconds + time.monotonic() - start,
@@ -420,7 +430,7 @@ def _train(
     trainer.resume(folder)
     trainer.sessions.append(trainer.session())
     saved = True
-    with _bar(spec, trainer.progress.epoch, quiet) as bar:
+    with progress_bar(spec, trainer.progress.epoch, quiet) as bar:
         while not trainer.finished:
             longest = max(trainer.history["seconds"][-3:], default=0.0)
             late = deadline is not None and time.monotonic() + longest > deadline
@@ -436,7 +446,7 @@ def _train(
             saved = trainer.is_save_due(folder)
             if saved:
                 trainer.save(folder)
-            _show(bar, trainer)
+            show_epoch(bar, trainer.history, trainer.rules, trainer.progress)
             if on_epoch is not None:
                 on_epoch(progress)
     if not saved:
@@ -478,7 +488,18 @@ def note_network(spec: RunSpec) -> NetworkNote | None:
     )
 
 
-def _bar(spec: RunSpec, done: int, quiet: bool) -> AbstractContextManager[Any]:
+def progress_bar(spec: RunSpec, done: int, quiet: bool) -> AbstractContextManager[Any]:
+    """Progress bar of a run on the error stream; nothing if quiet.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    done : int
+        Epochs done before.
+    quiet : bool
+        Whether there shall be none.
+    """
     if quiet:
         return nullcontext()
     from tqdm import tqdm
@@ -499,11 +520,12 @@ def _bar(spec: RunSpec, done: int, quiet: bool) -> AbstractContextManager[Any]:
     return bar
 
 
-def _show(bar: Any, trainer: _Trainer) -> None:
+def show_epoch(bar: Any, history: Mapping[str, Sequence[Any]], rules: Protocol, progress: Progress) -> None:
+    """Show the last epoch of a run in its progress bar, if there is one."""
     if bar is None:
         return
-    last = {name: values[-1] for name, values in trainer.history.items()}
-    left = trainer.rules.stop_patience - trainer.progress.stop_wait
+    last = {name: values[-1] for name, values in history.items()}
+    left = rules.stop_patience - progress.stop_wait
     bar.set_postfix_str(
         f"loss {_text(last['loss'])}, val_loss {_text(last['val_loss'])}, val_acc {last['val_accuracy']:.4f}, "
         f"lr {last['learning_rate']:.1e}, ends in {left}+ epochs (>{left * last['seconds']:.0f} s)",
@@ -516,12 +538,20 @@ def _text(loss: float | None) -> str:
     return "not finite" if loss is None else f"{loss:.4f}"
 
 
-def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_probabilities_of(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithms of the class probabilities, shape (n_spectra, n_classes); NaN where the network gives no number."""
     with np.errstate(invalid="ignore"):  # a network whose weights are lost gives no numbers, and says so by that
         return log_softmax(logits, axis=1)
 
 
-def _finite(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
+    """Give a number as records hold it: None if it is not finite.
+
+    Examples
+    --------
+    >>> finite_or_none(0.5), finite_or_none(float("nan"))
+    (0.5, None)
+    """
     return float(value) if math.isfinite(value) else None
 
 

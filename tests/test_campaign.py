@@ -15,11 +15,8 @@ from typer.testing import CliRunner
 from spectra_lib.archive import pack_records, unpack_records
 from spectra_lib.campaign import (
     BUSY,
-    CHANGED_MULTIPLY_ADDS,
     COMPARED,
     FIGURES,
-    MULTIPLY_ADDS,
-    OWN,
     SINGLE_CHANGE_STAGES,
     CostModel,
     State,
@@ -36,7 +33,9 @@ from spectra_lib.campaign import (
 from spectra_lib.cli import app
 from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
 from spectra_lib.harder_datasets import HARDER
-from spectra_lib.networks import describe_model, list_models, network
+from spectra_lib.networks import network
+from spectra_lib.networks.catalogue import OWN
+from spectra_lib.networks.sizes import size_of
 from spectra_lib.peaknet_variants import DEFAULTS, GRID, VARIANTS
 from spectra_lib.records import RunRecords, RunStore, load_records
 from spectra_lib.runs import RunSpec
@@ -66,7 +65,7 @@ def test_every_single_change_is_there_and_comes_after_the_papers_runs():
     assert len(stages) == 100 and min(stages) == "h1"
     assert max(task.stage for task in others if not task.spec.options) == "g2"
     cheap, dear = ({m for s, ms in SINGLE_CHANGE_STAGES.items() if s in own for m in ms} for own in ((1, 2), (3, 4)))
-    assert max(MULTIPLY_ADDS[m] for m in cheap) < min(MULTIPLY_ADDS[m] for m in dear)
+    assert max(size_of(m).multiply_adds for m in cheap) < min(size_of(m).multiply_adds for m in dear)
 
 
 def test_what_was_tried_for_our_network_is_there_and_comes_after_the_network_itself():
@@ -104,18 +103,6 @@ def test_runs_are_different_and_mean_what_resolving_gives():
     assert len({task.spec.run_id for task in tasks}) == len(tasks)
     for task in tasks:
         assert RunSpec.model_validate(task.spec.model_dump()).digest == task.spec.digest
-
-
-def test_costs_stand_on_true_multiply_adds():
-    assert set(MULTIPLY_ADDS) == set(list_models())
-    for name in list_models():
-        assert describe_model(name).multiply_adds == pytest.approx(MULTIPLY_ADDS[name], rel=1e-3)
-    for variant in variants(SINGLE_CHANGES):
-        if variant.options:
-            found = describe_model(variant.model, hidden_activation=variant.hidden_activation, **variant.options)
-            given = [CHANGED_MULTIPLY_ADDS.get((variant.model, k, str(v))) for k, v in variant.options.items()]
-            expected = next((number for number in given if number), MULTIPLY_ADDS[variant.model])
-            assert found.multiply_adds == pytest.approx(expected, rel=5e-3), variant
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import pytest
 
 from spectra_lib import gpu_campaign, gpu_plan, gpu_requirements, gpu_workers
-from spectra_lib.campaign import PUBLISHED, campaign
+from spectra_lib.campaign import campaign
 from spectra_lib.errors import BudgetError, SpectraError
 from spectra_lib.gpu_plan import FIRST, GpuCosts, Job, Room, chances, choose, finish_times, in_order, table, to_measure
 from spectra_lib.gpu_workers import Measurement, gpu_environment
+from spectra_lib.networks.catalogue import PUBLISHED
 from spectra_lib.records import RunRecords, RunStore
 from spectra_lib.runs import RunSpec
 from spectra_lib.training import train

@@ -37,7 +37,7 @@ def nothing_installed(monkeypatch):
     def absent(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(measured.metadata, "distribution", absent)
+    monkeypatch.setattr(metadata, "distribution", absent)
 
 
 def lines(*centres, n=3000, width=4.0, heights=None):

@@ -16,7 +16,7 @@ from spectra_lib.display_names import network_name
 from spectra_lib.errors import SpecificationError, SpectraError
 from spectra_lib.figures.leaderboard import leaderboard_rows
 from spectra_lib.leaderboard import make_leaderboard
-from spectra_lib.networks import list_models, registry
+from spectra_lib.networks import build_model, list_models, registry
 from spectra_lib.plugins import PluginError, load_installed_plugins, load_plugin, plugin_of
 from spectra_lib.records import load_records, read_record
 from spectra_lib.runs import RunSpec
@@ -99,7 +99,7 @@ def test_a_network_from_outside_that_cannot_be_built(tmp_path: Path, body: str, 
     with pytest.raises(
         SpecificationError, match=f"network 'mine' of .*net.py cannot be built for n_points=500.*({reason})"
     ):
-        registry.build_model("mine", 500, 4)
+        build_model("mine", 500, 4)
     said = run("models", "show", "mine", "--plugin", file, "--points", 500, "--classes", 4, code=2)
     assert "cannot be built" in said
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.errors import StoreError
 from spectra_lib.figures.methods import step_rows, sum_of_steps
+from spectra_lib.networks.catalogue import PUBLISHED
 from spectra_lib.step_times import StepTime, StepTimes, load_step_times, save_step_times
 
 

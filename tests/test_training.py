@@ -419,7 +419,8 @@ def test_large_values_are_assigned_whole(monkeypatch):
 
 
 def test_tensorflow_does_not_bring_jax_along_but_jax_can_be_had():
-    script = "import sys, spectra_lib.training; print('jax' in sys.modules); import jax; print(jax.numpy.ones(2).sum())"
+    lines = ("import sys", "import spectra_lib.training", "print('jax' in sys.modules)")
+    script = "\n".join((*lines, "import jax; print(jax.numpy.ones(2).sum())"))
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=os.environ | {"KERAS_BACKEND": "tensorflow"},

@@ -17,7 +17,7 @@ from spectra_lib.dataset import Dataset
 from spectra_lib.errors import SpecificationError
 from spectra_lib.names import Name
 from spectra_lib.records import data_digests
-from spectra_lib.specification import DatasetSpec, Value, dataset_spec, list_datasets
+from spectra_lib.specification import DatasetOrName, DatasetSpec, Value, dataset_spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class BaselineResult(Value):
 
     schema_version: Literal[1] = 1
     name: Name
-    dataset: str | DatasetSpec
+    dataset: DatasetOrName
     data_digests: dict[str, str]
     settings: dict[str, float | int | str] = Field(default_factory=dict)
     validation_predictions: tuple[Count, ...]
@@ -88,11 +88,6 @@ class BaselineResult(Value):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if isinstance(self.dataset, DatasetSpec):
-            if self.dataset.name in list_datasets() and dataset_spec(self.dataset.name) == self.dataset:
-                object.__setattr__(self, "dataset", self.dataset.name)
-        else:
-            dataset_spec(self.dataset)
         for name in ("validation", "test"):
             errors, n = getattr(self, f"{name}_errors"), len(getattr(self, f"{name}_predictions"))
             if errors > n:

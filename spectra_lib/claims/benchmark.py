@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.ndimage import median_filter
 
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
     SEEDS,
+    binomial_interval,
     compare_groups,
     conclude,
     conclude_for_every_run,
@@ -28,6 +28,8 @@ from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
 from spectra_lib.display_names import network_name
+from spectra_lib.networks.catalogue import PUBLISHED
+from spectra_lib.networks.sizes import size_of
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.wording import counted, figure
 
@@ -39,8 +41,8 @@ TESTED, TRAINED = 4500, 25_000
 CONSIDERABLY = 0.75
 """Considerably or substantially fewer errors: less than this fraction."""
 
-CONVOLUTIONS = {"cnn2": 2, "cnn3": 3, "cnn6": 6, "vgg": 7, "resnet": 31, "cnn_bn": 3, "inc3": 21, "inc6": 39}
-"""Convolutions of each network, those of parallel branches and shortcuts included (checked in the tests)."""
+CONVOLUTIONS = {model: size_of(model).convolutions for model in PUBLISHED}
+"""Convolutions of each network, those of parallel branches and shortcuts included."""
 
 PLAIN = ("cnn2", "cnn3", "cnn6")
 NORMALISED = ("cnn_bn", "resnet")
@@ -195,8 +197,7 @@ def majority(hits: int, n: int) -> tuple[Outcome, tuple[float, float]]:
     >>> [majority(hits, 12)[0].value for hits in (12, 6, 0)]
     ['supported', 'undecided', 'contradicted']
     """
-    limits = stats.binomtest(hits, n).proportion_ci(CONFIDENCE)
-    low, high = float(limits.low), float(limits.high)
+    low, high = binomial_interval(hits, n)
     return side_of(0.5, low, high), (100 * low, 100 * high)
 
 
@@ -293,10 +294,8 @@ def rank_correlation(first: Iterable[float], second: Iterable[float]) -> float:
     >>> rank_correlation([1, 2, 3], [30, 20, 10]), rank_correlation([1, 2], [5, 5])
     (-1.0, 0.0)
     """
-    ranks = [stats.rankdata(list(values)) for values in (first, second)]
-    if any(np.ptp(r) == 0 for r in ranks):
-        return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    both = [np.array(list(values), dtype=float) for values in (first, second)]
+    return float(stats.spearmanr(*both).statistic) if all(map(np.ptp, both)) else 0.0
 
 
 @claim(13, SECTION, "VGG and Resnet are not substantially better than the plain CNNs.", uses="test errors")

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.benchmark import majority, published_networks
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
@@ -38,6 +37,7 @@ from spectra_lib.confusions import (
 from spectra_lib.dataset import Dataset
 from spectra_lib.dataset_statistics import peaks_of
 from spectra_lib.display_names import network_name
+from spectra_lib.networks.catalogue import PUBLISHED, facts, published_activation
 from spectra_lib.probe_answers import MIN_PEAKS, explained_by_axes, occlusion_by_network
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.wording import counted, figure
@@ -54,14 +54,9 @@ MINOR_PAIR, POSITION_PAIR, INTENSITY_PAIR = (246, 382), (8, 318), (164, 281)
 """The three pairs of classes that the paper looks into, one for each cause."""
 
 HIDDEN_LAYERS: Mapping[str, tuple[int, ...]] = {
-    "cnn2": (2000, 500),
-    "cnn3": (2500, 1000),
-    "vgg": (120, 84, 186),
-    "cnn_bn": (2048,),
-    "inc3": (3700, 740),
-    "inc6": (4000, 400),
+    model: facts(model).hidden_units for model in PUBLISHED if published_activation(model) == "linear"
 }
-"""Widths of the hidden layers of the networks in which they are linear (checked in the tests)."""
+"""Widths of the hidden layers of the networks in which they are linear."""
 
 FEATURES_USED = 32
 """Features that are not zero in the numerical check: those that are add nothing to any product."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import stats
 
-from spectra_lib.campaign import PUBLISHED
 from spectra_lib.claims.benchmark import PLAIN, loss_jumps, never_improved
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
     SEEDS,
     Comparison,
+    binomial_interval,
     compare,
     compare_groups,
     conclude,
@@ -25,8 +25,9 @@ from spectra_lib.claims.comparison import (
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
+from spectra_lib.claims.verdict import Outcome, Verdict
 from spectra_lib.display_names import name_runs, network_name
+from spectra_lib.networks.catalogue import PUBLISHED, has_hidden_layers
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.run_judgement import failed_runs, has_failed
 from spectra_lib.single_changes import POOL_SCALE
@@ -34,7 +35,7 @@ from spectra_lib.wording import counted, figure, signed
 
 SECTION = "Results, Challenging test dataset"
 
-WITH_HIDDEN = tuple(model for model in PUBLISHED if model != "resnet")
+WITH_HIDDEN = tuple(model for model in PUBLISHED if has_hidden_layers(model))
 """Published networks with hidden layers, the only ones that an activation can be put into."""
 
 ABLATIONS = (
@@ -226,15 +227,16 @@ def resnet_guesses(evidence: Evidence) -> Verdict:
         for k, record in zip(right, runs, strict=True)
     )
     n = sum(record.test.n for record in runs)
-    limits = stats.binomtest(sum(right), n).proportion_ci(CONFIDENCE)
     sentence = (
         f"{beyond} of {counted(len(runs), 'run')} {'is' if len(runs) == 1 else 'are'} right more often than a guess, "
         f"which is right in {100 * chance:.1f} % of spectra; the best is right in "
         f"{max(accuracy(record) for record in runs):.1f} %. {name_failed(runs)}"
     ).strip()
-    interval = (100 * float(limits.low), 100 * float(limits.high))
+    low, high = binomial_interval(sum(right), n)
     effect = 100 * sum(right) / n
-    return conclude_for_every_run(beyond > 0, groups, effect, meaning, sentence, need=ALL_SEEDS, interval=interval)
+    return conclude_for_every_run(
+        beyond > 0, groups, effect, meaning, sentence, need=ALL_SEEDS, interval=(100 * low, 100 * high)
+    )
 
 
 @claim(34, SECTION, "CNN BN gains little from the ReLU.", uses="test accuracy, runs paired by seed and backend")

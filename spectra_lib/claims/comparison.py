@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,8 +61,10 @@ class Comparison:
 
     def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
         """Student's interval of the effect."""
-        reach = float(stats.t.ppf(0.5 + level / 2, self.freedom) * self.error)
-        return self.difference - reach, self.difference + reach
+        if not self.error:
+            return self.difference, self.difference
+        low, high = stats.t.interval(level, self.freedom, loc=self.difference, scale=self.error)
+        return float(low), float(high)
 
     def above(self, level: float = CONFIDENCE) -> bool:
         """Whether the whole interval is as claimed."""
@@ -114,11 +116,11 @@ def compare(name: str, larger: Sequence[float], smaller: Sequence[float], bar: f
     >>> compare("a against b", [5.0, 6.0, 7.0], [1.0, 2.0, 3.0]).text
     'a against b 4 (1.73 to 6.27)'
     """
-    first, second = np.asarray(larger, dtype=float), np.asarray(smaller, dtype=float)
-    parts = [group.var(ddof=1) / len(group) for group in (first, second)]
-    weights = sum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
-    freedom = sum(parts) ** 2 / weights if weights else 1.0
-    return Comparison(name, float(first.mean() - second.mean()), math.sqrt(sum(parts)), freedom, bar)
+    difference = float(np.mean(larger) - np.mean(smaller))
+    error = float(np.hypot(stats.sem(larger), stats.sem(smaller)))
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # one group may be without scatter
+        freedom = float(stats.ttest_ind(larger, smaller, equal_var=False).df) if error else 1.0
+    return Comparison(name, difference, error, freedom, bar)
 
 
 def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
@@ -129,8 +131,30 @@ def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
     >>> mean_above_zero("gain", [1.0, 2.0, 3.0]).text
     'gain 2 (−0.484 to 4.48)'
     """
-    data = np.asarray(values, dtype=float)
-    return Comparison(name, float(data.mean()), float(data.std(ddof=1)) / math.sqrt(len(data)), len(data) - 1)
+    return Comparison(name, float(np.mean(values)), float(stats.sem(values)), len(values) - 1)
+
+
+def binomial_interval(hits: int, n: int) -> tuple[float, float]:
+    """Exact 95 % interval of a share, `hits` of `n`.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in binomial_interval(6, 12)]
+    [0.211, 0.789]
+    """
+    limits = stats.binomtest(hits, n).proportion_ci(CONFIDENCE)
+    return float(limits.low), float(limits.high)
+
+
+def bonferroni(n: int) -> float:
+    """Confidence of each of `n` intervals at which all of them together have 95 %.
+
+    Examples
+    --------
+    >>> bonferroni(1), round(bonferroni(6), 4)
+    (0.95, 0.9917)
+    """
+    return 1 - (1 - CONFIDENCE) / max(n, 1)
 
 
 def compare_groups(
@@ -180,17 +204,6 @@ def pairs_by_seed(before: Iterable[RunRecord], after: Iterable[RunRecord]) -> li
     partners = {(record.spec.seed, backend_of(record)): record for record in after}
     keys = [(record, (record.spec.seed, backend_of(record))) for record in before]
     return [(record, partners[key]) for record, key in keys if key[1] is not None and key in partners]
-
-
-def pair_by_seed(before: RunRecords, after: RunRecords, value: Value) -> list[float]:
-    """Differences before − after of runs of equal seed on the same backend (`pairs_by_seed`).
-
-    Examples
-    --------
-    >>> pair_by_seed(RunRecords(()), RunRecords(()), lambda record: record.test.errors)
-    []
-    """
-    return [value(first) - value(second) for first, second in pairs_by_seed(before, after)]
 
 
 def shortage(groups: Groups, need: int = SEEDS) -> str:
@@ -252,7 +265,7 @@ def conclude(
         A sentence to add.
     """
     n, needed = counts(groups, need)
-    strict = 1 - (1 - CONFIDENCE) / max(planned, len(comparisons), 1)
+    strict = bonferroni(max(planned, len(comparisons)))
 
     def verdict(outcome: Outcome, shown: Comparison | None, level: float, sentence: str) -> Verdict:
         text = f"{sentence} {remark}".strip()

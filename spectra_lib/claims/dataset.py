@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.signal import find_peaks, peak_widths
 
-from spectra_lib.campaign import PUBLISHED
-from spectra_lib.claims.comparison import ALL_SEEDS, conclude_for_every_run, waiting
+from spectra_lib.claims.comparison import ALL_SEEDS, binomial_interval, bonferroni, conclude_for_every_run, waiting
 from spectra_lib.claims.evidence import TECHNIQUES, Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
+from spectra_lib.claims.verdict import Outcome, Verdict
 from spectra_lib.dataset_statistics import coverage_of_test_peaks
 from spectra_lib.display_names import network_name
+from spectra_lib.networks.catalogue import PUBLISHED, activations
 from spectra_lib.observer import ideal_observer
 from spectra_lib.probes import BACKGROUND, NOISE
 from spectra_lib.records import RunRecord
@@ -125,7 +125,7 @@ def training_covers_test(evidence: Evidence) -> Verdict:
     allowed = ideal_observer(dataset).in_support(dataset.test)[np.arange(len(dataset.test)), dataset.test.labels]
     coverage = coverage_of_test_peaks(dataset)
     inside, n = int((coverage.position_inside & coverage.height_inside).sum()), len(coverage)
-    interval = stats.binomtest(inside, n).proportion_ci(CONFIDENCE)
+    low, high = binomial_interval(inside, n)
     good = bool(allowed.all()) and inside >= WELL_INSIDE * n
     sentence = (
         f"The training law allows {int(allowed.sum()):,} of {len(dataset.test):,} test spectra; {inside:,} of {n:,} "
@@ -133,7 +133,7 @@ def training_covers_test(evidence: Evidence) -> Verdict:
         f"training spectra."
     )
     outcome = Outcome.SUPPORTED if good else Outcome.CONTRADICTED
-    limits = (100 * float(interval.low), 100 * float(interval.high))
+    limits = (100 * low, 100 * high)
     return Verdict(outcome, 100 * inside / n, "% of test peaks inside", n, n, "peaks", sentence, limits)
 
 
@@ -201,9 +201,7 @@ def networks_are_robust(evidence: Evidence) -> Verdict:
     """
     groups = {model: evidence.on_general(model) for model in PUBLISHED}
     on_challenge = [
-        evidence.on_challenge(model, activation)
-        for model in PUBLISHED
-        for activation in (("relu",) if model == "resnet" else ("relu", "linear"))
+        evidence.on_challenge(model, activation) for model in PUBLISHED for activation in reversed(activations(model))
     ]
     runs: list[RunRecord] = [record for group in (*groups.values(), *on_challenge) for record in group]
     trials = [(loss, chance, kind, record) for record in runs for kind, loss, chance in _losses(evidence, record)]
@@ -212,7 +210,7 @@ def networks_are_robust(evidence: Evidence) -> Verdict:
         return waiting(groups, meaning=meaning)
     worst, _, kind, record = max(trials, key=lambda trial: trial[0])
     planned = len(DEGRADED) * ALL_SEEDS * (len(groups) + len(on_challenge))
-    bad = sum(loss > TOLERATED and chance < (1 - CONFIDENCE) / planned for loss, chance, _, _ in trials)
+    bad = sum(loss > TOLERATED and chance < 1 - bonferroni(planned) for loss, chance, _, _ in trials)
     sentence = (
         f"With white noise of {NOISE:g} or a background of {BACKGROUND:g} of the highest peak, {bad} of {len(trials)} "
         f"trials of networks trained on clean spectra lose more than {100 * TOLERATED:g} percentage point beyond "

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra_lib.campaign import PUBLISHED_ACTIVATION
 from spectra_lib.dataset import Dataset, make_dataset
 from spectra_lib.measured import cropped_spectra
+from spectra_lib.networks.catalogue import has_hidden_layers, published_activation
 from spectra_lib.protocol import protocol
 from spectra_lib.records import RunRecord, RunRecords
 from spectra_lib.runs import RunSpec, usual_rules
@@ -99,12 +99,11 @@ class Evidence:
 
     def on_general(self, model: str) -> RunRecords:
         """Runs of a network as published on the general benchmark."""
-        activation = PUBLISHED_ACTIVATION.get(model, "linear")
-        return self._runs(self.general, model=model, hidden_activation=activation, options={})
+        return self._runs(self.general, model=model, hidden_activation=published_activation(model), options={})
 
     def on_challenge(self, model: str, activation: str | None = "relu") -> RunRecords:
         """Runs of a network on the challenging set; one without hidden layers has no activation."""
-        wanted = None if model == "resnet" else activation
+        wanted = activation if has_hidden_layers(model) else None
         return self._runs(self.challenge, model=model, hidden_activation=wanted, options={})
 
     def on_challenge_with_option(self, option: str) -> RunRecords:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectra_lib.challenge_categories import CATEGORIES, Triplet, category_of, triplets
 from spectra_lib.claims.comparison import pairs_by_seed
-from spectra_lib.display_names import ACTIVATION_NAMES, name_runs, network_name
+from spectra_lib.display_names import ACTIVATION_NAMES, activation_keys, name_runs, network_name
 from spectra_lib.figures.dataset import CLASS_COLORS, draw_stacked
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.style import GREY, INK, PALE
@@ -130,7 +130,7 @@ def activation_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.Dat
     """
     rows: list[list[object]] = []
     for model in models:
-        for activation in ("none",) if model == "resnet" else ("linear", "relu"):
+        for activation in activation_keys(model):
             row: list[object] = [network_name(model), ACTIVATION_NAMES[activation]]
             for table in (published, ours):
                 own = table.accuracy[(table.model == model) & (table.hidden_activation.fillna("none") == activation)]
@@ -246,7 +246,7 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
     """
     rows = []
     for model in models:
-        for activation in ("none",) if model == "resnet" else ("linear", "relu"):
+        for activation in activation_keys(model):
             own = errors[(errors.model == model) & (errors.hidden_activation.fillna("none") == activation)]
             sums = own.groupby("category")[["errors", "outside", "n"]].sum()
             shares = [

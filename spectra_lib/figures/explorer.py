@@ -113,8 +113,8 @@ def draw_moved_peak(
     grid : DecisionMap
         The map.
     maps : mapping of str to ndarray, shape (GRID_SIZE, GRID_SIZE)
-        Up to four classifiers with their answers, as `spectra_lib.probe_answers.map_answers` gives them. That at the
-        nearest place of the grid counts.
+        Up to four classifiers with their answers, as `spectra_lib.probe_answers.map_answers` gives them.
+        That at the nearest place of the grid counts.
     position : int
         Position of the peak that is moved, in points.
     height : float

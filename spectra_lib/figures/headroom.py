@@ -95,7 +95,8 @@ def draw_harder(axes: Axes, sets: Sequence[HarderSet], networks: Mapping[str, pd
     sets : sequence of HarderSet
         Datasets from top to bottom.
     networks : mapping of str to DataFrame
-        Runs on each, by name of the dataset, as `spectra_lib.headroom.network_learning` gives them; may be empty.
+        Runs on each, by name of the dataset, as `spectra_lib.headroom.network_learning` gives them;
+        may be empty.
     """
     label_rows(axes, [one.spec.name.replace("_", " ") for one in sets])
     handles: dict[str, Line2D] = {}

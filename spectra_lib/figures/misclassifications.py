@@ -32,7 +32,8 @@ PAIR_MARKERS = "os"
 REGIONS = LinearSegmentedColormap.from_list("regions", ["#f3c7a6", "#f7f7f7", "#a6cbe3"])
 """Second class, undecided, first class: the classes' colours, paled."""
 
-NEITHER, EMPTY_CELL = "#bdbdbd", "#f1f1f1"
+NEITHER = "#bdbdbd"
+EMPTY_CELL = "#f1f1f1"
 
 MAPPED_IN_THE_PAPER = ("cnn2", "cnn6", "inc6")
 """Networks whose regions of decision the paper's Fig. 6 shows."""

@@ -1,23 +1,28 @@
-"""The published networks and their variants, one module for each publication."""
+"""The published networks and their variants, one module for each publication; facts on them need no Keras."""
 
-from spectra_lib.quiet_import import without_notes
+from __future__ import annotations
 
-with without_notes():
-    import keras  # noqa: F401
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from spectra_lib.networks import ho2019, lee2020, liu2017, peaknet, schuetzke2023, szymanski2021, wang2020  # noqa: F401
-from spectra_lib.networks.description import describe_model
-from spectra_lib.networks.registry import (
-    Network,
-    build_logits,
-    build_model,
-    list_models,
-    network,
-    register_model,
-    register_variant,
-    resolve_options,
-)
-from spectra_lib.plugins import load_installed_plugins
+if TYPE_CHECKING:
+    from spectra_lib.networks.building import build_logits, build_model
+    from spectra_lib.networks.description import describe_model
+    from spectra_lib.networks.facts import Network
+    from spectra_lib.networks.models import list_models, network, resolve_options
+    from spectra_lib.networks.registry import register_model, register_variant
+
+_HOMES = {
+    "Network": "facts",
+    "build_logits": "building",
+    "build_model": "building",
+    "describe_model": "description",
+    "list_models": "models",
+    "network": "models",
+    "register_model": "registry",
+    "register_variant": "registry",
+    "resolve_options": "models",
+}
 
 __all__ = [
     "Network",
@@ -31,4 +36,8 @@ __all__ = [
     "resolve_options",
 ]
 
-load_installed_plugins()  # once the names above are there, which the plugins import
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spectra_lib.networks' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"spectra_lib.networks.{_HOMES[name]}"), name)

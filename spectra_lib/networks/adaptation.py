@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-import keras
 import numpy as np
-from keras import layers
 from numpy.typing import NDArray
+
+from spectra_lib.networks.quiet_keras import keras, layers
 
 
 class AdaptiveLayer(layers.Layer):

@@ -1,61 +1,56 @@
-"""Layers that several published networks share, as plain functions on Keras tensors.
+"""Layers of the published networks as Keras builds them.
 
-Shapes are (batch, points, channels). Convolutions pad with zeros ("same"), pools do not ("valid").
+Shapes are (batch, points, channels).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-import keras
-from keras import KerasTensor, layers
+from spectra_lib.networks.layers import (
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Layers,
+    MaxPool,
+    Parallel,
+    ReLU,
+    Residual,
+)
+from spectra_lib.networks.quiet_keras import KerasTensor, keras, layers
 
-from spectra_lib.errors import SpecificationError
 
-Activation = Literal["relu"] | None
+def build_layers(x: KerasTensor, described: Layers) -> KerasTensor:
+    """Put described layers on a tensor (batch, points, channels), in their order.
 
-
-def conv(x: KerasTensor, filters: int, kernel: int, stride: int = 1, activation: Activation = "relu") -> KerasTensor:
-    """Convolution with zero padding."""
-    return layers.Conv1D(filters, kernel, strides=stride, padding="same", activation=activation)(x)
-
-
-def max_pool(x: KerasTensor, size: int, stride: int, scale: float = 1.0) -> KerasTensor:
-    """Maximum over windows of `size` points, `stride` apart; refuses to pool a spectrum to nothing.
-
-    With a scale, both numbers become those of `scaled_pool`.
+    Raises
+    ------
+    SpecificationError
+        If a pool finds fewer points than its window has.
     """
-    size, stride = scaled_pool(size, stride, scale)
-    if x.shape[1] < size:
-        raise SpecificationError(
-            f"the network pools the spectrum to nothing: {x.shape[1]} points are left before a pool of size "
-            f"{size}; raise n_points"
-        )
-    return layers.MaxPooling1D(size, strides=stride)(x)
-
-
-def scaled_pool(size: int, stride: int, scale: float) -> tuple[int, int]:
-    """Window and stride of a pool, both multiplied by `scale` and rounded (half up) to 1 or more.
-
-    This is what the option `pool_scale` of a network does to each of its pools. Kernels, channels and
-    strides of the convolutions stay as they are. At 1 the network is the published one. Below 1 there
-    is less pooling: features lie closer together, so that there are more of them, and the first dense
-    layer, whose width stays the same, has more weights in proportion; above 1 all this is the other
-    way round. The factors of successive pools multiply: half the scale makes a network with three
-    pools of stride 2 keep eight times as many features. A pool of window 1 and stride 1 does nothing.
-
-    Examples
-    --------
-    >>> scaled_pool(3, 2, 1.0), scaled_pool(3, 2, 0.5), scaled_pool(3, 2, 2.0), scaled_pool(1, 2, 0.5)
-    ((3, 2), (2, 1), (6, 4), (1, 1))
-    """
-    return max(1, int(scale * size + 0.5)), max(1, int(scale * stride + 0.5))
-
-
-def batch_norm(x: KerasTensor, momentum: float) -> KerasTensor:
-    """Batch normalisation with a given momentum of the running statistics."""
-    return layers.BatchNormalization(momentum=momentum)(x)
+    for layer in described:
+        if isinstance(layer, Conv):
+            x = layers.Conv1D(
+                layer.filters, layer.kernel, strides=layer.stride, padding="same", activation=layer.activation
+            )(x)
+        elif isinstance(layer, BatchNorm):
+            x = layers.BatchNormalization(momentum=layer.momentum)(x)
+        elif isinstance(layer, ReLU):
+            x = (layers.LeakyReLU(negative_slope=layer.negative_slope) if layer.negative_slope else layers.ReLU())(x)
+        elif isinstance(layer, MaxPool):
+            size, stride = layer.numbers(x.shape[1])
+            x = layers.MaxPooling1D(size, strides=stride)(x)
+        elif isinstance(layer, AveragePool):
+            x = layers.AveragePooling1D(layer.size, strides=1, padding="same")(x)
+        elif isinstance(layer, Dropout):
+            x = dropout(x, layer.rate)
+        elif isinstance(layer, Parallel):
+            x = layers.Concatenate()([build_layers(x, branch) for branch in layer.branches])
+        elif isinstance(layer, Residual):
+            both = [build_layers(x, layer.layers), build_layers(x, layer.shortcut)]
+            x = layers.ReLU()(layers.Add()(both))
+    return x
 
 
 def dropout(x: KerasTensor, rate: float) -> KerasTensor:

@@ -1,15 +1,18 @@
-"""A network's architecture as data: the paper's Table 1, computed from the built network."""
+"""A network's architecture as data: the paper's Table 1, computed from its layers, or from what Keras builds."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-from keras import layers
-
-from spectra_lib.networks.registry import build_model, network, resolve_options
+from spectra_lib.networks.building import build_model
+from spectra_lib.networks.catalogue import CATALOGUE
+from spectra_lib.networks.facts import Network, resolve
+from spectra_lib.networks.models import network
+from spectra_lib.networks.quiet_keras import keras, layers
+from spectra_lib.networks.sizes import Size, size_of
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def describe_model(
     hidden_activation: str | None = None,
     **options: Any,
 ) -> ModelDescription:
-    """Describe a network as built with these options (those of `build_model`).
+    """Describe a network with these options (those of `build_model`).
 
     Examples
     --------
@@ -77,34 +80,71 @@ def describe_model(
     (19150728, 8896, (50, 25))
     """
     entry = network(name)
-    activation, changed = resolve_options(name, hidden_activation, options)
+    activation, changed = resolve(entry, hidden_activation, options)
     values = entry.defaults | changed
+    known = name in CATALOGUE
+    size = (
+        size_of(name, n_points, n_classes, activation, **changed)
+        if known
+        else _size_as_built(entry, n_points, n_classes, activation, changed)
+    )
+    return ModelDescription(
+        name=name,
+        reference=entry.reference,
+        doi=entry.doi,
+        convolutions=size.convolutions,
+        kernel_sizes=size.kernel_sizes,
+        blocks=size.blocks,
+        flat_size=size.flat_size,
+        hidden_units=tuple(values.get("hidden_units", ())),
+        hidden_activation=activation,
+        dropout=values.get("dropout", 0.0),
+        conv_dropout=values.get("conv_dropout", 0.0),
+        parameters=size.parameters,
+        trainable_parameters=size.trainable_parameters,
+        multiply_adds=size.multiply_adds,
+        receptive_field=size.receptive_field,
+    )
+
+
+def _size_as_built(
+    entry: Network, n_points: int, n_classes: int, activation: str | None, options: Mapping[str, Any]
+) -> Size:
     # Shapes are all that is needed: without values, the weights of the eight networks do not take 3 GB.
     with keras.StatelessScope(initialize_variables=False):
-        model = build_model(name, n_points, n_classes, hidden_activation, **options)
+        model = build_model(entry.name, n_points, n_classes, activation, **options)
     keras.utils.clear_session(free_memory=False)  # or Keras would give the weights values at the next occasion
+    return measure_model(model)
+
+
+def measure_model(model: keras.Model) -> Size:
+    """Measure a network as Keras has built it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A network of `build_model`.
+
+    Examples
+    --------
+    >>> measure_model(build_model("cnn2", 1000, 27)) == size_of("cnn2", 1000, 27)
+    True
+    """
     convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv1D)]
     kinds = {
         "inception": layers.Concatenate,
         "residual": layers.Add,
         "batch normalisation": layers.BatchNormalization,
     }
-    return ModelDescription(
-        name=name,
-        reference=entry.reference,
-        doi=entry.doi,
-        convolutions=len(convolutions),
+    has_stack = any(layer.name == "flatten" for layer in model.layers)
+    return Size(
         kernel_sizes=tuple(layer.kernel_size[0] for layer in convolutions),
-        blocks=tuple(kind for kind, cls in kinds.items() if any(isinstance(layer, cls) for layer in model.layers)),
-        flat_size=0 if entry.head else model.get_layer("flatten").output.shape[1],
-        hidden_units=tuple(values.get("hidden_units", ())),
-        hidden_activation=activation,
-        dropout=values.get("dropout", 0.0),
-        conv_dropout=values.get("conv_dropout", 0.0),
+        flat_size=model.get_layer("flatten").output.shape[1] if has_stack else 0,
         parameters=model.count_params(),
         trainable_parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
         multiply_adds=sum(multiply_adds_of(layer) for layer in model.layers),
-        receptive_field=n_points if entry.head else _receptive_field(model),
+        receptive_field=_receptive_field(model) if has_stack else model.input_shape[1],
+        blocks=tuple(kind for kind, cls in kinds.items() if any(isinstance(layer, cls) for layer in model.layers)),
     )
 
 

@@ -6,39 +6,34 @@ Ho, Jean, Hogan, Blackmon, Jeffrey, Holodniy, Banaei, Saleh, Ermon & Dionne, Nat
 
 from __future__ import annotations
 
-from keras import KerasTensor, layers
-
-from spectra_lib.networks.blocks import batch_norm, conv
-from spectra_lib.networks.registry import register_model
+from spectra_lib.networks.facts import Network, keyword_options
+from spectra_lib.networks.layers import BatchNorm, Conv, Layer, Layers, ReLU, Residual
 
 STAGES = 6
 CHANNELS = 100
 KERNEL = 5
 
 
-@register_model(
-    "resnet",
-    reference="Ho et al. 2019",
-    doi="10.1038/s41467-019-12898-9",
-    hidden_units=(),
-    hidden_activation=None,
-    dropout=0.5,
-)
-def resnet(
-    x: KerasTensor, *, batch_normalization: bool = True, bn_momentum: float = 0.99, stem_relu: bool = False
-) -> KerasTensor:
+def resnet(*, batch_normalization: bool = True, bn_momentum: float = 0.99, stem_relu: bool = False) -> Layers:
     """A stem and six stages of two residual blocks; each stage halves the number of points."""
-
-    def norm(y: KerasTensor) -> KerasTensor:
-        return batch_norm(y, bn_momentum) if batch_normalization else y
-
-    x = norm(conv(x, 64, KERNEL, activation=None))
-    if stem_relu:
-        x = layers.ReLU()(x)
+    norm = (BatchNorm(bn_momentum),) if batch_normalization else ()
+    found: list[Layer] = [Conv(64, KERNEL, activation=None), *norm, *((ReLU(),) if stem_relu else ())]
+    second = Conv(CHANNELS, KERNEL, activation=None)
     for _ in range(STAGES):
-        for stride in (2, 1):
-            y = layers.ReLU()(norm(conv(x, CHANNELS, KERNEL, stride, activation=None)))
-            y = norm(conv(y, CHANNELS, KERNEL, activation=None))
-            shortcut = norm(conv(x, CHANNELS, 1, stride, activation=None)) if stride > 1 else x
-            x = layers.ReLU()(layers.Add()([y, shortcut]))
-    return x
+        first, shortcut = (Conv(CHANNELS, kernel, 2, activation=None) for kernel in (KERNEL, 1))
+        found.append(Residual((first, *norm, ReLU(), second, *norm), (shortcut, *norm)))
+        found.append(Residual((second, *norm, ReLU(), second, *norm)))
+    return tuple(found)
+
+
+NETWORKS = (
+    Network(
+        "resnet",
+        "Ho et al. 2019",
+        "10.1038/s41467-019-12898-9",
+        dropout=0.5,
+        options=keyword_options(resnet),
+        display_name="Resnet",
+        layers=resnet,
+    ),
+)

@@ -5,10 +5,8 @@ Lee, Park, Lee, Singh & Sohn, Nat. Commun. 11, 86 (2020), doi:10.1038/s41467-019
 
 from __future__ import annotations
 
-from keras import KerasTensor, layers
-
-from spectra_lib.networks.blocks import conv, max_pool
-from spectra_lib.networks.registry import register_model
+from spectra_lib.networks.facts import Network, keyword_options
+from spectra_lib.networks.layers import AveragePool, Conv, Layers, MaxPool, Parallel
 
 REFERENCE = "Lee et al. 2020"
 DOI = "10.1038/s41467-019-13749-3"
@@ -24,47 +22,45 @@ INCEPTION_FILTERS = (
 )
 
 
-@register_model("cnn2", reference=REFERENCE, doi=DOI, hidden_units=(2000, 500), hidden_activation="linear", dropout=0.3)
-def cnn2(x: KerasTensor, *, pool_scale: float = 1.0) -> KerasTensor:
-    """Two convolutions, both with a stride, each with a pool; for `pool_scale` see `blocks.scaled_pool`."""
-    x = max_pool(conv(x, 64, 50, stride=2), 3, 2, pool_scale)
-    return max_pool(conv(x, 64, 25, stride=3), 2, 3, pool_scale)
+def cnn2(*, pool_scale: float = 1.0) -> Layers:
+    """Two convolutions, both with a stride, each with a pool."""
+    return Conv(64, 50, stride=2), MaxPool(3, 2, pool_scale), Conv(64, 25, stride=3), MaxPool(2, 3, pool_scale)
 
 
-def _stem(x: KerasTensor, pool_scale: float = 1.0) -> KerasTensor:
-    x = max_pool(conv(x, 64, 20), 3, 3, pool_scale)
-    x = max_pool(conv(x, 64, 15), 2, 3, pool_scale)
-    return max_pool(conv(x, 64, 10, stride=2), 1, 2, pool_scale)
+def cnn3(*, pool_scale: float = 1.0) -> Layers:
+    """Three convolutions, each with a pool."""
+    return (
+        *(Conv(64, 20), MaxPool(3, 3, pool_scale)),
+        *(Conv(64, 15), MaxPool(2, 3, pool_scale)),
+        *(Conv(64, 10, stride=2), MaxPool(1, 2, pool_scale)),
+    )
 
 
-@register_model(
-    "cnn3", reference=REFERENCE, doi=DOI, hidden_units=(2500, 1000), hidden_activation="linear", dropout=0.3
-)
-def cnn3(x: KerasTensor, *, pool_scale: float = 1.0) -> KerasTensor:
-    """Three convolutions, each with a pool; for `pool_scale` see `blocks.scaled_pool`."""
-    return _stem(x, pool_scale)
+def _inception(a: int, b: int, c: int, d: int, e: int, f: int) -> Parallel:
+    return Parallel(((Conv(a, 1),), (Conv(b, 1), Conv(c, 3)), (Conv(d, 1), Conv(e, 5)), (AveragePool(3), Conv(f, 1))))
 
 
-def _inception(x: KerasTensor, filters: tuple[int, ...]) -> KerasTensor:
-    a, b, c, d, e, f = filters
-    pooled = layers.AveragePooling1D(3, strides=1, padding="same")(x)
-    branches = [conv(x, a, 1), conv(conv(x, b, 1), c, 3), conv(conv(x, d, 1), e, 5), conv(pooled, f, 1)]
-    return layers.Concatenate()(branches)
-
-
-@register_model("inc3", reference=REFERENCE, doi=DOI, hidden_units=(3700, 740), hidden_activation="linear", dropout=0.3)
-def inc3(x: KerasTensor) -> KerasTensor:
+def inc3() -> Layers:
     """The three convolutions of cnn3, then three inception blocks."""
-    x = _stem(x)
-    for filters in INCEPTION_FILTERS[:3]:
-        x = _inception(x, filters)
-    return x
+    return *cnn3(), *(_inception(*filters) for filters in INCEPTION_FILTERS[:3])
 
 
-@register_model("inc6", reference=REFERENCE, doi=DOI, hidden_units=(4000, 400), hidden_activation="linear", dropout=0.3)
-def inc6(x: KerasTensor) -> KerasTensor:
+def inc6() -> Layers:
     """The three convolutions of cnn3, then six inception blocks."""
-    x = _stem(x)
-    for filters in INCEPTION_FILTERS:
-        x = _inception(x, filters)
-    return x
+    return *cnn3(), *(_inception(*filters) for filters in INCEPTION_FILTERS)
+
+
+NETWORKS = tuple(
+    Network(
+        layers.__name__,
+        REFERENCE,
+        DOI,
+        hidden_units=hidden_units,
+        hidden_activation="linear",
+        dropout=0.3,
+        options=keyword_options(layers),
+        display_name=layers.__name__.upper(),
+        layers=layers,
+    )
+    for layers, hidden_units in ((cnn2, (2000, 500)), (cnn3, (2500, 1000)), (inc3, (3700, 740)), (inc6, (4000, 400)))
+)

@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import keras
 import numpy as np
-from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from spectra_lib.errors import SpecificationError
 from spectra_lib.networks.adaptation import AdaptiveLayer
 from spectra_lib.networks.blocks import output_dtype
-from spectra_lib.networks.registry import register_model
+from spectra_lib.networks.quiet_keras import KerasTensor, keras, layers, ops
 
 SMALLEST = 1e-4
 """Smallest height of a maximum that is taken for a peak, relative to the highest."""
@@ -293,7 +291,6 @@ def prototypes(
     )(peaks)
 
 
-@register_model("peaknet", reference="this work", head=prototypes)
 def peaknet(x: KerasTensor, *, max_peaks: int = 12) -> KerasTensor:
     """The list of the highest peaks."""
     # Whatever the precision of the run: a position needs more than the 8 bits of bfloat16.

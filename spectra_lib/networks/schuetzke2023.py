@@ -7,31 +7,40 @@ networks (`bn_momentum`, `conv_dropout`, `hidden_units` ...) change one thing at
 
 from __future__ import annotations
 
-from spectra_lib.networks import ho2019, liu2017, szymanski2021, wang2020  # noqa: F401  (the networks varied here)
-from spectra_lib.networks.registry import register_variant
+from typing import Any
 
-SOURCE = {"reference": "Schuetzke et al. 2023", "doi": "10.1038/s41524-023-01055-y"}
+from spectra_lib.networks import ho2019, liu2017, szymanski2021, wang2020
+from spectra_lib.networks.facts import Network
 
-register_variant("cnn6_bn", of="cnn6", batch_normalization=True, **SOURCE)
-register_variant("cnn6_convdo", of="cnn6", conv_dropout=0.2, dropout=0.0, **SOURCE)
-register_variant("cnnbn_mod", of="cnn_bn", batch_normalization=False, hidden_activation="relu", **SOURCE)
-register_variant(
-    "vgg_mod",
-    of="vgg",
-    kernel=20,
-    conv_dropout=0.0,
-    hidden_units=(2000, 500),
-    hidden_activation="relu",
-    dropout=0.3,
-    **SOURCE,
-)
-register_variant(
-    "resnet_mod",
-    of="resnet",
-    batch_normalization=False,
-    stem_relu=True,
-    hidden_units=(3100, 1200),
-    hidden_activation="relu",
-    dropout=0.5,
-    **SOURCE,
+(_CNN6,), (_VGG,), (_RESNET,), (_CNN_BN,) = (m.NETWORKS for m in (szymanski2021, wang2020, ho2019, liu2017))
+
+
+def _modified(base: Network, name: str, display_name: str, **changes: Any) -> Network:
+    source = {"reference": "Schuetzke et al. 2023", "doi": "10.1038/s41524-023-01055-y"}
+    return base.varied(name, display_name=display_name, **source, **changes)
+
+
+NETWORKS = (
+    _modified(_CNN6, "cnn6_bn", "CNN6 BN", batch_normalization=True),
+    _modified(_CNN6, "cnn6_convdo", "CNN6 ConvDO", conv_dropout=0.2, dropout=0.0),
+    _modified(_CNN_BN, "cnnbn_mod", "CNN BN modified", batch_normalization=False, hidden_activation="relu"),
+    _modified(
+        _VGG,
+        "vgg_mod",
+        "VGG modified",
+        kernel=20,
+        conv_dropout=0.0,
+        hidden_units=(2000, 500),
+        hidden_activation="relu",
+        dropout=0.3,
+    ),
+    _modified(
+        _RESNET,
+        "resnet_mod",
+        "Resnet modified",
+        batch_normalization=False,
+        stem_relu=True,
+        hidden_units=(3100, 1200),
+        hidden_activation="relu",
+    ),
 )

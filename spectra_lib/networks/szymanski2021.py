@@ -5,40 +5,44 @@ Szymanski, Bartel, Zeng, Tu & Ceder, Chem. Mater. 33, 4204 (2021), doi:10.1021/a
 
 from __future__ import annotations
 
-from keras import KerasTensor, layers
-
-from spectra_lib.networks.blocks import batch_norm, conv, dropout, max_pool
-from spectra_lib.networks.registry import register_model
+from spectra_lib.networks.facts import Network, keyword_options
+from spectra_lib.networks.layers import BatchNorm, Conv, Dropout, Layer, Layers, MaxPool, ReLU
 
 # kernel, pool size, pool stride
 STAGES = ((35, 3, 2), (30, 3, 2), (25, 2, 2), (20, 1, 2), (15, 1, 2), (10, 1, 2))
 
 
-@register_model(
-    "cnn6",
-    reference="Szymanski et al. 2021",
-    doi="10.1021/acs.chemmater.1c01071",
-    hidden_units=(3100, 1200),
-    hidden_activation="relu",
-    dropout=0.7,
-)
 def cnn6(
-    x: KerasTensor,
     *,
     batch_normalization: bool = False,
     bn_momentum: float = 0.99,
     conv_dropout: float = 0.0,
     pool_scale: float = 1.0,
-) -> KerasTensor:
+) -> Layers:
     """Six convolutions with shrinking kernels, each with a pool.
 
-    Batch normalisation stands between a convolution and its ReLU, convolutional dropout after
-    the pool. For `pool_scale` see `blocks.scaled_pool`.
+    Batch normalisation stands between a convolution and its ReLU, convolutional dropout after the pool.
     """
+    found: list[Layer] = []
     for kernel, size, stride in STAGES:
         if batch_normalization:
-            x = layers.ReLU()(batch_norm(conv(x, 64, kernel, activation=None), bn_momentum))
+            found += [Conv(64, kernel, activation=None), BatchNorm(bn_momentum), ReLU()]
         else:
-            x = conv(x, 64, kernel)
-        x = dropout(max_pool(x, size, stride, pool_scale), conv_dropout)
-    return x
+            found += [Conv(64, kernel)]
+        found += [MaxPool(size, stride, pool_scale), Dropout(conv_dropout)]
+    return tuple(found)
+
+
+NETWORKS = (
+    Network(
+        "cnn6",
+        "Szymanski et al. 2021",
+        "10.1021/acs.chemmater.1c01071",
+        hidden_units=(3100, 1200),
+        hidden_activation="relu",
+        dropout=0.7,
+        options=keyword_options(cnn6),
+        display_name="CNN6",
+        layers=cnn6,
+    ),
+)
