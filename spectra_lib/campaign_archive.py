@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import os
 import re
-import shutil
 import tarfile
-import tempfile
-import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -22,20 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import numpy as np
+from spectra_lib.archive import kept_file
+from spectra_lib.errors import SpectraError
+from spectra_lib.records import RunStore
+from spectra_lib.weights import ARRAYS, CARD, FOLDER
 
-from spectra_lib.errors import SpectraError, StoreError
-from spectra_lib.records import RunStore, read_record
+RUN = re.compile(r"[A-Za-z0-9_.]+-[A-Za-z0-9_.-]+-s\d+-[0-9a-f]{8}")
 
-RUN = r"[A-Za-z0-9_.]+-[A-Za-z0-9_.-]+-s\d+-[0-9a-f]{8}"
-RECORD = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]*/{RUN}\.json")
-CHECKPOINT = re.compile(rf"\.work/({RUN})/(?:state|kept)-(\d{{4,}})\.npz")
-WEIGHTS = re.compile(rf"\.weights/({RUN})/[A-Za-z0-9_][A-Za-z0-9_.-]*\.(?:safetensors|json)")
-
-MOST_FILES = 20_000
-LARGEST_RECORD = 32 * 2**20
-MOST_UNPACKED = 100
-"""An archive that would unpack to more than so many times its own size is refused: ours never do."""
 SPARE = 64 * 2**10
 """Bytes that are left for headers and the end of the archive."""
 
@@ -124,32 +113,26 @@ def _fill(store: RunStore, raw: IO[bytes], found: Packed, limit: int | None, *, 
 
 def _records(store: RunStore) -> list[Path]:
     every = sorted(store.path.glob("[!.]*/*.json"))
-    return [path for path in every if RECORD.fullmatch(path.relative_to(store.path).as_posix())]
+    return [path for path in every if RUN.fullmatch(path.stem)]
 
 
 def _checkpoints(store: RunStore) -> Iterator[tuple[int, str, list[Path]]]:
     finished = {path.stem for path in _records(store)}
     for folder in sorted((store.path / ".work").glob("*")):
-        if folder.name in finished or not re.fullmatch(RUN, folder.name):
+        if folder.name in finished or not RUN.fullmatch(folder.name):
             continue
         for state in sorted(folder.glob("state-*.npz"), reverse=True)[:1]:
             try:
-                pair = [folder / _kept_file(state), state]
+                pair = [folder / kept_file(state), state]
                 yield sum(path.stat().st_size for path in pair), folder.name, pair
             except (OSError, ValueError, KeyError, zipfile.BadZipFile):
                 continue  # replaced by a newer one just now, which the next archive gets; or damaged
 
 
-def _kept_file(state: Path) -> str:
-    with state.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        return Path(json.loads(str(arrays["book"]))["kept_file"]).name
-
-
 def _weights(store: RunStore) -> Iterator[tuple[int, str, list[Path]]]:
-    for folder in sorted((store.path / ".weights").glob("*")):
-        paths = sorted(folder.glob("*"))
-        paths = [path for path in paths if WEIGHTS.fullmatch(path.relative_to(store.path).as_posix())]
-        if paths:
+    for folder in sorted((store.path / FOLDER).glob("*")):
+        paths = [folder / name for name in (CARD, ARRAYS) if (folder / name).is_file()]
+        if RUN.fullmatch(folder.name) and len(paths) == 2:
             yield sum(path.stat().st_size for path in paths), folder.name, paths
 
 
@@ -171,97 +154,3 @@ def _add(archive: tarfile.TarFile, name: str, stream: IO[bytes]) -> None:
     entry.mode = 0o644
     stream.seek(0)
     archive.addfile(entry, stream)
-
-
-@dataclass
-class Unpacked:
-    """What was taken from an archive: numbers of records, checkpoints and sets of weights."""
-
-    records: int = 0
-    checkpoints: int = 0
-    weights: int = 0
-
-
-def unpack_campaign(source: Path, store: RunStore) -> Unpacked:
-    """Take an archive into a store, to go on from there.
-
-    Records are checked, and none is replaced; a checkpoint is taken if the store has none that is as far. Nothing is
-    taken from an archive that holds anything else.
-
-    Raises
-    ------
-    SpectraError
-        If it cannot be read, or holds what `pack_campaign` does not write.
-    StoreError
-        If the store cannot be written.
-    """
-    try:
-        store.path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=store.path) as folder:
-            _extract(source, Path(folder))
-            return _take(Path(folder), store)
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError) as error:
-        raise SpectraError(
-            f"{source} is no whole archive ({error}); fetch it again, or name the one that campaign-gpu wrote"
-        ) from None
-    except OSError as error:
-        raise StoreError(f"cannot unpack {source} into {store.path}: {error.strerror or error}") from error
-
-
-def _extract(source: Path, folder: Path) -> None:
-    allowed = MOST_UNPACKED * source.stat().st_size + 2**20
-    seen: set[str] = set()
-    with tarfile.open(source, "r:*") as archive:
-        for entry in archive:
-            name = entry.name
-            allowed -= entry.size
-            if not entry.isreg() or not any(kind.fullmatch(name) for kind in (RECORD, CHECKPOINT, WEIGHTS)):
-                raise _foreign(source, f"{name!r} is neither a record nor a checkpoint nor weights")
-            if name in seen or len(seen) >= MOST_FILES:
-                raise _foreign(source, f"{name!r} is there twice" if name in seen else f"over {MOST_FILES} files")
-            if allowed < 0 or (RECORD.fullmatch(name) and entry.size > LARGEST_RECORD):
-                raise _foreign(source, f"{name!r} would take {entry.size:,} bytes")
-            seen.add(name)
-            archive.extract(entry, folder, filter="data")
-
-
-def _foreign(source: Path, why: str) -> SpectraError:
-    return SpectraError(f"{source} is not taken: {why}; expected an archive as campaign-gpu writes it")
-
-
-def _take(folder: Path, store: RunStore) -> Unpacked:
-    taken = Unpacked()
-    for path in sorted(folder.glob("[!.]*/*.json")):
-        try:
-            record = read_record(path)
-            faults = record.faults()
-        except StoreError as error:
-            faults = [str(error)]
-        if faults:
-            warnings.warn(f"{path.name} is not taken: {'; '.join(faults)}", stacklevel=3)
-        elif not store.record_path(record.spec).exists():
-            store.save(record)
-            taken.records += 1
-    finished = {path.stem for path in _records(store)}
-    for state in sorted(folder.glob(".work/*/state-*.npz")):
-        own = store.path / ".work" / state.parent.name
-        if state.parent.name in finished or max((p.name for p in own.glob("state-*.npz")), default="") >= state.name:
-            continue
-        try:
-            kept = state.with_name(_kept_file(state))
-            if not kept.is_file():
-                raise ValueError("the weights kept with it are missing")
-        except (ValueError, KeyError, zipfile.BadZipFile) as error:
-            warnings.warn(f"checkpoint of {state.parent.name} is not taken: {error}", stacklevel=3)
-            continue
-        own.mkdir(parents=True, exist_ok=True)
-        for path in (kept, state):  # in the order in which a run writes them
-            path.replace(own / path.name)
-        taken.checkpoints += 1
-    for weights in sorted(folder.glob(".weights/*")):
-        own = store.path / ".weights" / weights.name
-        if not own.exists():
-            own.parent.mkdir(exist_ok=True)
-            shutil.move(weights, own)
-            taken.weights += 1
-    return taken

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spectra_lib.archive import pack_records, unpack_records
+from spectra_lib.archive import pack_records, unpack_archive
 from spectra_lib.campaign import (
     DIVERGED,
     Planned,
@@ -180,16 +180,25 @@ def pack_command(
 
 
 @app.command("unpack")
-def unpack_command(archive: Path, store: Store = Path("results")) -> None:
+def unpack_command(
+    archive: Path,
+    store: Store = Path("results"),
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Take checkpoints, too, to go on with runs that are not finished.")
+    ] = False,
+) -> None:
     """Check the records of an archive, and weights if it has any, and take them into the store; none is replaced.
 
-    Example:
+    Examples:
 
         spectra-lib campaign unpack records.tar.gz
+
+        spectra-lib campaign unpack gpu-records.tar.gz --checkpoints --store gpu-records
     """
-    added, skipped, n_weights = unpack_records(archive, RunStore(store))
-    weights = f"; weights of {n_weights} runs added" if n_weights else ""
-    typer.echo(f"{added} records added, {skipped} were there already{weights}")
+    taken = unpack_archive(archive, RunStore(store), checkpoints=checkpoints)
+    weights = f"; weights of {taken.weights} runs added" if taken.weights else ""
+    further = f"; checkpoints of {taken.checkpoints} runs added" if taken.checkpoints else ""
+    typer.echo(f"{taken.records} records added, {taken.known} were there already{weights}{further}")
 
 
 def _chosen(runs: Path | None, only: str | None) -> list[Task]:

@@ -99,12 +99,12 @@ class FreshPredictions(Value):
     @property
     def labels(self) -> NDArray[np.int64]:
         """Predicted class of each spectrum, -1 for no answer; shape (n,)."""
-        return _unpack(self.packed_labels, "<i4").astype(np.int64) + true_labels(self.n, self.per_class)
+        return _unpack(self.packed_labels, "<i4", self.n).astype(np.int64) + true_labels(self.n, self.per_class)
 
     @property
     def confidences(self) -> NDArray[np.float64]:
         """Probability of the predicted class, to 4 decimals, 0 for no answer; shape (n,)."""
-        return _unpack(self.packed_confidences, "<u2") / 10**DECIMALS
+        return _unpack(self.packed_confidences, "<u2", self.n) / 10**DECIMALS
 
     @property
     def accuracy(self) -> float:
@@ -116,11 +116,9 @@ class FreshPredictions(Value):
         if self.n % self.per_class:
             raise ValueError(f"n={self.n} is not a multiple of per_class={self.per_class}")
         try:
-            lengths = len(_unpack(self.packed_labels, "<i4")), len(self.confidences)
+            _unpack(self.packed_labels, "<i4", self.n), _unpack(self.packed_confidences, "<u2", self.n)
         except (ValueError, zlib.error) as error:
             raise ValueError(f"the compressed predictions cannot be read: {error}") from None
-        if lengths != (self.n, self.n):
-            raise ValueError(f"{lengths[0]} labels and {lengths[1]} confidences for n={self.n} spectra")
         return self
 
     def faults(self, n_classes: int) -> list[str]:
@@ -181,6 +179,12 @@ def _pack(values: NDArray, dtype: str) -> str:
     return base64.b85encode(zlib.compress(planes.tobytes(), 9)).decode("ascii")
 
 
-def _unpack(text: str, dtype: str) -> NDArray:
-    planes = np.frombuffer(zlib.decompress(base64.b85decode(text)), np.uint8).reshape(np.dtype(dtype).itemsize, -1)
+def _unpack(text: str, dtype: str, n: int) -> NDArray:
+    itemsize = np.dtype(dtype).itemsize
+    unpacker = zlib.decompressobj()
+    # No more than there should be: a few bytes can unpack to any number.
+    content = unpacker.decompress(base64.b85decode(text), n * itemsize + 1)
+    if not unpacker.eof or len(content) != n * itemsize:
+        raise ValueError(f"expected {n} values of {itemsize} bytes, received more, fewer, or an incomplete stream")
+    planes = np.frombuffer(content, np.uint8).reshape(itemsize, -1)
     return np.ascontiguousarray(planes[::-1].T).view(dtype).reshape(-1)

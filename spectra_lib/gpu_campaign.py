@@ -142,11 +142,11 @@ class _Campaign:
 
     def work(self) -> int:
         """Do all; gives the exit code."""
-        from spectra_lib.campaign_archive import unpack_campaign
+        from spectra_lib.archive import unpack_archive
         from spectra_lib.gpu_plan import table
 
         if self.given.archive.exists():
-            taken = unpack_campaign(self.given.archive, self.store)
+            taken = unpack_archive(self.given.archive, self.store, checkpoints=True)
             say(
                 f"{self.given.archive}: {taken.records} records, {taken.checkpoints} checkpoints and {taken.weights} "
                 f"sets of weights taken into {self.store.path}"

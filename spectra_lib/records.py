@@ -394,8 +394,9 @@ class RunStore:
             ) from error
         return path
 
-    def _lock_path(self, spec: RunSpec) -> Path:
-        return path_inside(self.path, ".work", "locks", f"{spec.run_id}.lock")
+    def _lock_path(self, run: RunSpec | str) -> Path:
+        run_id = run if isinstance(run, str) else run.run_id
+        return path_inside(self.path, ".work", "locks", f"{run_id}.lock")
 
     @contextmanager
     def lock(self, spec: RunSpec) -> Iterator[None]:
@@ -423,9 +424,9 @@ class RunStore:
                 ) from error
             yield
 
-    def is_busy(self, spec: RunSpec) -> bool:
-        """Whether a process is working on a run; asking disturbs nobody (see `spectra_lib.run_lock`)."""
-        return is_held(self._lock_path(spec))
+    def is_busy(self, run: RunSpec | str) -> bool:
+        """Whether a process is working on a run, or on that of an id; asking disturbs none (`spectra_lib.run_lock`)."""
+        return is_held(self._lock_path(run))
 
 
 def record_text(record: RunRecord) -> str:

@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -18,6 +18,8 @@ from spectra_lib.names import path_inside
 
 BLOCK = 1 << 20
 """Bytes that are copied at a time."""
+END = 1024
+"""Zeros with which every archive ends."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,24 @@ class Limits:
     file_bytes: int = 1 << 26
     all_bytes: int = 1 << 30
 
+    def within(self, all_bytes: int) -> Limits:
+        """Give the same limits with at most so many bytes in all.
+
+        Examples
+        --------
+        >>> Limits(all_bytes=10).within(5).all_bytes, Limits(all_bytes=10).within(50).all_bytes
+        (5, 10)
+        """
+        return replace(self, all_bytes=min(self.all_bytes, all_bytes))
+
 
 def extract(archive: Path, folder: Path, names: str, limits: Limits = Limits(), *, passed_over: str = "") -> list[Path]:
-    r"""Unpack the files of a .tar.gz into an empty folder.
+    r"""Unpack the files of a .tar.gz or .tar into an empty folder.
 
     Parameters
     ----------
     archive : Path
-        The archive. It is read to its end, so that its checksum is verified.
+        The archive. It is read to its end, so that its checksum is verified where it has one.
     folder : Path
         Folder of the files, made if need be; what it holds after an error is not to be used.
     names : str
@@ -78,8 +90,8 @@ def extract(archive: Path, folder: Path, names: str, limits: Limits = Limits(), 
     """
     files: list[Path] = []
     seen: set[str] = set()
-    with _explained(archive), gzip.open(archive) as unzipped:
-        stream = _Capped(unzipped, limits.all_bytes)
+    with _explained(archive), _opened(archive) as unpacked:
+        stream = _Capped(unpacked, limits.all_bytes)
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as packed:
             for count, member in enumerate(packed, start=1):
                 if count > limits.files:
@@ -101,7 +113,15 @@ def extract(archive: Path, folder: Path, names: str, limits: Limits = Limits(), 
                 files.append(path)
         while stream.read(BLOCK):  # to the checksum at its end
             pass
+        if stream.end.strip(b"\0") or len(stream.end) < END:
+            raise EOFError("its end is missing")
     return files
+
+
+def _opened(archive: Path) -> IO[bytes]:
+    with archive.open("rb") as stream:
+        zipped = stream.read(2) == b"\x1f\x8b"
+    return cast(IO[bytes], gzip.open(archive)) if zipped else archive.open("rb")
 
 
 def _check_member(member: tarfile.TarInfo, names: str, seen: set[str], limits: Limits) -> None:
@@ -118,14 +138,17 @@ def _check_member(member: tarfile.TarInfo, names: str, seen: set[str], limits: L
 class _Capped:
     """A stream that refuses to give more than so many bytes: a small archive can unpack to a full disk."""
 
-    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
         self._stream, self._limit, self._left = stream, limit, limit
+        self.end = b""
+        """The last bytes that were read."""
 
     def read(self, size: int) -> bytes:
         block = self._stream.read(min(size, self._left + 1))
         self._left -= len(block)
         if self._left < 0:
             raise StoreError(f"it unpacks to more than {self._limit} bytes; expected at most so many")
+        self.end = (self.end + block)[-END:]
         return block
 
 
@@ -137,7 +160,7 @@ def _explained(archive: Path) -> Iterator[None]:
         raise StoreError(f"{archive}: {error}; nothing was taken from it") from None
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise StoreError(
-            f"{archive}: not a whole .tar.gz that can be unpacked here ({error}); nothing was taken from it"
+            f"{archive}: not a whole .tar.gz or .tar that can be unpacked here ({error}); nothing was taken from it"
         ) from error
 
 

@@ -1,5 +1,6 @@
 """The campaign lists the paper's runs, plans them by cost, and works through them."""
 
+import base64
 import io
 import json
 import os
@@ -8,11 +9,13 @@ import subprocess
 import sys
 import tarfile
 import threading
+import tracemalloc
+import zlib
 
 import pytest
 from typer.testing import CliRunner
 
-from spectra_lib.archive import pack_records, unpack_records
+from spectra_lib.archive import pack_records, unpack_archive
 from spectra_lib.campaign import (
     BUSY,
     COMPARED,
@@ -37,7 +40,7 @@ from spectra_lib.networks import network
 from spectra_lib.networks.catalogue import OWN
 from spectra_lib.networks.sizes import size_of
 from spectra_lib.peaknet_variants import DEFAULTS, GRID, VARIANTS
-from spectra_lib.records import RunRecords, RunStore, load_records
+from spectra_lib.records import NewerRecordError, RunRecords, RunStore, load_records
 from spectra_lib.runs import RunSpec
 from spectra_lib.single_changes import SINGLE_CHANGES, variants
 from spectra_lib.training import train
@@ -248,8 +251,8 @@ def test_records_travel_in_an_archive(worked, tmp_path):
     archive = tmp_path / "records.tar.gz"
     assert pack_records(store, archive) == (3, 0)
     target = RunStore(tmp_path / "elsewhere")
-    assert unpack_records(archive, target) == (3, 0, 0)
-    assert unpack_records(archive, target) == (0, 3, 0)
+    assert unpack_archive(archive, target) == (3, 0, 0, 0)
+    assert unpack_archive(archive, target) == (0, 3, 0, 0)
     assert target.load(tasks[0].spec) == store.load(tasks[0].spec)
 
 
@@ -278,6 +281,7 @@ def huge(data):
 def impossible(data):
     data["spec"]["dataset"] = {"name": "smoke", "n_points": 4, "boundary": 1, "n_classes": 90, "max_height": 1}
     data["digest"] = RunSpec.model_validate(data["spec"]).digest
+    data |= {"schema_version": 1, "fresh": None}  # whose number would not fit either
 
 
 @pytest.mark.parametrize(
@@ -298,7 +302,7 @@ def test_an_unsound_record_does_not_get_in(spoil, says, worked, tmp_path):
     texts = {f"smoke/{bad.name}": json.dumps(data), f"smoke/{good.name}": good.read_text()}
     target = RunStore(tmp_path / "store")
     with pytest.warns(UserWarning, match=f"is not taken: .*{says}"):
-        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), target) == (1, 0, 0)
+        assert unpack_archive(pack_texts(tmp_path / "a.tar.gz", texts), target) == (1, 0, 0, 0)
     assert list(load_records(target.path)) == [store.load(tasks[0].spec)]
 
 
@@ -306,7 +310,7 @@ def test_a_record_under_a_strange_name_does_not_get_in(worked, tmp_path):
     store, tasks, _, _ = worked
     texts = {"smoke/other.json": store.record_path(tasks[0].spec).read_text()}
     with pytest.warns(UserWarning, match=f"the file should be called smoke/{tasks[0].spec.run_id}.json"):
-        assert unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), RunStore(tmp_path / "store")) == (0, 0, 0)
+        assert unpack_archive(pack_texts(tmp_path / "a.tar.gz", texts), RunStore(tmp_path / "store")) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "/escaped", "..", "a/b", "a\n"])
@@ -317,19 +321,55 @@ def test_a_record_cannot_name_a_place_outside_the_store(field, name, worked, tmp
     data["spec"][field] = name if field == "model" else {"name": name}
     archive = pack_texts(tmp_path / "a.tar.gz", {"smoke/a.json": json.dumps(data)})
     (tmp_path / "deep").mkdir()
-    with pytest.raises(StoreError, match=rf"{field}.*should match pattern"):
-        unpack_records(archive, RunStore(tmp_path / "deep" / "store"))
+    with pytest.warns(UserWarning, match=rf"a.json is not taken: (?s:.*){field}.*should match pattern"):
+        assert unpack_archive(archive, RunStore(tmp_path / "deep" / "store")) == (0, 0, 0, 0)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
 
 
-def test_a_damaged_record_keeps_the_whole_archive_out(worked, tmp_path):
+def many_fresh_spectra(data):
+    data["spec"]["dataset"] = {"name": "smoke", "n_fresh": 10**9}
+
+
+def claims_many_fresh_spectra(data):
+    data["fresh"]["n"] = 10**12
+
+
+def compressed_zeros(data):
+    data["fresh"]["packed_labels"] = base64.b85encode(zlib.compress(bytes(10**8))).decode()
+
+
+def newer(data):
+    data["schema_version"] = 99
+
+
+def cut_short(data):
+    del data["history"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (many_fresh_spectra, "at most 10000000 are checked"),
+        (claims_many_fresh_spectra, "at most 10000000 are checked"),
+        (compressed_zeros, "the compressed predictions cannot be read"),
+        (newer, "written by a newer version"),
+        (cut_short, "history"),
+    ],
+)
+def test_a_record_that_cannot_be_read_or_would_fill_the_memory_is_named(spoil, says, worked, tmp_path):
     store, tasks, _, _ = worked
-    first, second = (store.record_path(task.spec) for task in tasks[:2])
-    texts = {f"smoke/{first.name}": first.read_text(), f"smoke/{second.name}": second.read_text()[:100]}
+    good, bad = (store.record_path(task.spec) for task in tasks[:2])
+    data = json.loads(bad.read_text())
+    spoil(data)
+    texts = {f"smoke/{bad.name}": json.dumps(data), f"smoke/{good.name}": good.read_text()}
     target = RunStore(tmp_path / "store")
-    with pytest.raises(StoreError, match="not a complete record"):
-        unpack_records(pack_texts(tmp_path / "a.tar.gz", texts), target)
-    assert not list(target.path.iterdir())
+    tracemalloc.start()
+    with pytest.warns(UserWarning, match=f"{bad.name} is not taken: (?s:.*){says}"):
+        assert unpack_archive(pack_texts(tmp_path / "a.tar.gz", texts), target) == (1, 0, 0, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e7
+    assert list(load_records(target.path)) == [store.load(tasks[0].spec)]
 
 
 def test_a_record_of_a_run_under_way_does_not_get_in(worked, tmp_path):
@@ -337,15 +377,30 @@ def test_a_record_of_a_run_under_way_does_not_get_in(worked, tmp_path):
     path, target = store.record_path(tasks[0].spec), RunStore(tmp_path / "store")
     archive = pack_texts(tmp_path / "a.tar.gz", {f"smoke/{path.name}": path.read_text()})
     with target.lock(tasks[0].spec), pytest.warns(UserWarning, match="its run is being done here"):
-        assert unpack_records(archive, target) == (0, 0, 0)
-    assert unpack_records(archive, target) == (1, 0, 0)
+        assert unpack_archive(archive, target) == (0, 0, 0, 0)
+    assert unpack_archive(archive, target) == (1, 0, 0, 0)
 
 
 def test_a_store_that_cannot_be_written_takes_no_archive(worked, tmp_path):
     archive = tmp_path / "records.tar.gz"
     pack_records(worked[0], archive)
     with pytest.raises(StoreError, match="cannot write to the store"):
-        unpack_records(archive, RunStore(archive))
+        unpack_archive(archive, RunStore(archive))
+
+
+def test_a_record_of_a_newer_version_stops_training_and_campaign_and_stays(tmp_path):
+    store, spec = RunStore(tmp_path / "store"), RunSpec(dataset="smoke", model="vgg", max_epochs=1)
+    file, path = tmp_path / "runs.json", store.record_path(spec)
+    file.write_text(json.dumps([spec.model_dump(mode="json")]))
+    path.parent.mkdir(parents=True)
+    path.write_text('{"schema_version": 99}')
+    with pytest.raises(NewerRecordError, match=path.name):
+        train(spec, store, quiet=True)
+    result = CliRunner().invoke(app, ["campaign", "run", "--runs", str(file), "--store", str(store.path)])
+    assert result.exit_code != 0 and "written by a newer version" in result.output
+    assert path.name in result.output.replace("\n", "")
+    assert path.read_text() == '{"schema_version": 99}'
+    assert [p for p in store.path.rglob("*") if p.is_file() and "locks" not in p.parts] == [path]
 
 
 def test_a_run_that_is_under_way_is_passed_over(tmp_path):

@@ -124,7 +124,7 @@ def test_a_loss_that_is_not_finite_is_none():
     ("changes", "message"),
     [
         ({"packed_labels": "0"}, "cannot be read"),
-        ({"n": 6}, "4 labels and 4 confidences for n=6"),
+        ({"n": 6}, "expected 6 values of 4 bytes"),
         ({"n": 5}, "not a multiple"),
     ],
 )
