@@ -109,8 +109,8 @@ def unpack_archive(archive: Path, store: RunStore, *, checkpoints: bool = False)
     Raises
     ------
     StoreError
-        If the archive is damaged, holds something else or too much (see `spectra_lib.unpacking`), or the store cannot
-        be written; nothing is taken then.
+        If the archive is damaged, holds something else or too much (see `spectra_lib.unpacking`), or the store
+        cannot be written; nothing is taken then.
     """
     try:
         limits = LIMITS.within(MOST_UNPACKED * archive.stat().st_size + (1 << 20))

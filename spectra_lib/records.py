@@ -425,7 +425,7 @@ class RunStore:
             yield
 
     def is_busy(self, run: RunSpec | str) -> bool:
-        """Whether a process is working on a run, or on that of an id; asking disturbs none (`spectra_lib.run_lock`)."""
+        """Whether a process is working on a run, or that of an id; asking disturbs none (`spectra_lib.run_lock`)."""
         return is_held(self._lock_path(run))
 
 

@@ -109,7 +109,9 @@ def test_costs_come_from_steps_measured_here_and_epochs_from_earlier_runs():
     assert known.seconds == pytest.approx(20.0 + (known.epochs - 30) * known.epoch_seconds)
     assert known.checkpoint == 16 * 10**6
     smaller = costs.job(RunSpec(dataset="challenge", model="vgg"))
-    assert smaller.epoch_seconds == pytest.approx(known.epoch_seconds * 27 / 500)
+    share = 27 / 500
+    assert smaller.epoch_seconds == pytest.approx(known.epoch_seconds * share, rel=0.01)
+    assert smaller.epoch_seconds < known.epoch_seconds * share  # the output layer is smaller, too
     other = costs.job(RunSpec(dataset="benchmark", model="cnn6"))
     assert not other.measured and other.checkpoint == 16 * 10**7  # the largest that was measured
 
