@@ -40,7 +40,7 @@ def check_name(name: str, kind: str) -> str:
     >>> check_name("../cnn6", "network")
     Traceback (most recent call last):
     ...
-    spectra_lib.errors.SpecificationError: '../cnn6' cannot be the name of a network; use letters, digits, '_', '.' ...
+    spectra_lib.errors.SpecificationError: '../cnn6' cannot be the name of a network; use letters, ...
     """
     if not isinstance(name, str) or re.fullmatch(NAME, name) is None:
         raise SpecificationError(
@@ -77,7 +77,7 @@ def path_inside(folder: str | Path, *parts: str) -> Path:
     >>> path_inside("results", "..", "run.json")
     Traceback (most recent call last):
     ...
-    spectra_lib.errors.StoreError: '../run.json' does not lie in the folder results; expected a path that stays below it
+    spectra_lib.errors.StoreError: '../run.json' does not lie in the folder results; ...
     """
     path = Path(folder, *parts)
     root = Path(folder).resolve()

@@ -157,7 +157,7 @@ def find_store(folder: str, project: Path) -> Path:
     >>> find_store("no_such_folder", Path())
     Traceback (most recent call last):
     ...
-    spectra_lib.errors.StoreError: there is no folder 'no_such_folder', neither here nor in ...; give its full path
+    spectra_lib.errors.StoreError: there is no folder 'no_such_folder', neither here nor in ...
     """
     for place in (Path(folder).expanduser(), project / folder):
         if place.is_dir():
