@@ -36,6 +36,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/actionlint .github/workflows/*.yml
 
 bench: $(READY)  ## Measure rendering, training and memory against their limits
@@ -48,7 +49,7 @@ chapter: $(READY)  ## Execute one chapter: make chapter NAME=dataset PARAMS='-p 
 	$(BIN)/spectra-lib book chapter $(NAME) $(PARAMS)
 
 campaign-gpu:  ## Train on one GPU with JAX, and pack: make campaign-gpu MINUTES=15 STORE=dir ARCHIVE=file.tar.gz
-	$(PYTHON) -m spectra_lib.gpu_campaign --minutes $(MINUTES) --store '$(STORE)' --archive '$(ARCHIVE)' $(CAMPAIGN)
+	$(PYTHON) -m spectra_lib.experiments.gpu_campaign --minutes $(MINUTES) --store '$(STORE)' --archive '$(ARCHIVE)' $(CAMPAIGN)
 
 test-gpu-entry:  ## Try campaign-gpu on the CPU, from a bare Python with the documented wheels only
 	$(PYTHON) workflow/test_gpu_entry.py

@@ -12,9 +12,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from spectra_lib.book import book_chapters, render_book
-from spectra_lib.campaign import campaign, parse_filter
-from spectra_lib.records import RunStore
+from spectra_lib.book.rendering import book_chapters, render_book
+from spectra_lib.experiments.campaign import campaign
+from spectra_lib.experiments.filters import parse_filter
+from spectra_lib.runs.store import RunStore
 
 STORE = RunStore(config.get("store", "results"))
 CHAPTERS = book_chapters()

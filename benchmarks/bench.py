@@ -45,7 +45,7 @@ def rendering() -> list[dict]:
     import numpy as np
     from scipy.ndimage import gaussian_filter1d
 
-    from spectra_lib.dataset import make_dataset
+    from spectra_lib.datasets.dataset import make_dataset
 
     start = time.perf_counter()
     dataset = make_dataset("benchmark")
@@ -90,8 +90,8 @@ def rendering() -> list[dict]:
 
 def rendering_memory() -> list[dict]:
     """Memory that one pass over the training spectra in batches adds to the process."""
-    from spectra_lib.backend import peak_memory
-    from spectra_lib.dataset import make_dataset
+    from spectra_lib.datasets.dataset import make_dataset
+    from spectra_lib.training.backend import peak_memory
 
     split = make_dataset("benchmark").train
     split.spectra([0])
@@ -114,12 +114,12 @@ def overhead() -> list[dict]:
     """
     import keras
 
-    from spectra_lib import backend
-    from spectra_lib.dataset import make_dataset
+    from spectra_lib.datasets.dataset import make_dataset
+    from spectra_lib.datasets.named import dataset_spec
     from spectra_lib.networks import build_model
-    from spectra_lib.runs import RunSpec
-    from spectra_lib.specification import dataset_spec
-    from spectra_lib.training import train
+    from spectra_lib.runs.specification import RunSpec
+    from spectra_lib.training import backend
+    from spectra_lib.training.trainer import train
 
     # The hardest case: the fewest spectra and the quickest network, so that an epoch's fixed costs weigh most.
     data = dataset_spec("challenge")
@@ -161,8 +161,8 @@ def overhead() -> list[dict]:
 
 def training_memory() -> list[dict]:
     """Peak memory of a whole run of cnn2 on the general benchmark, two epochs long."""
-    from spectra_lib.runs import RunSpec
-    from spectra_lib.training import train
+    from spectra_lib.runs.specification import RunSpec
+    from spectra_lib.training.trainer import train
 
     with tempfile.TemporaryDirectory() as store:
         record = train(RunSpec(dataset="benchmark", model="cnn2", max_epochs=2), store, quiet=True)
@@ -175,8 +175,8 @@ def training_memory() -> list[dict]:
 
 def posterior() -> list[dict]:
     """Seconds that the ideal observer takes for the test and the validation spectra of the general benchmark."""
-    from spectra_lib.dataset import make_dataset
-    from spectra_lib.observer import ideal_observer
+    from spectra_lib.bayes.classifier import ideal_observer
+    from spectra_lib.datasets.dataset import make_dataset
 
     data = make_dataset("benchmark")
     observer = ideal_observer(data)

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import make_dataset
-from spectra_lib.float32_sums import (
+from spectra_lib._base.machine import commit, package_versions, processor_name
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.experiments.float32_sums import (
     BATCH,
     CONTROL,
     TRUTH,
@@ -42,7 +43,6 @@ from spectra_lib.float32_sums import (
     start_weights,
     train_briefly,
 )
-from spectra_lib.machine import commit, package_versions, processor_name
 
 MODELS = ("cnn_bn", "cnn6_bn", "resnet", "cnn6")
 SPARSE = WAYS[1]

@@ -26,8 +26,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spectra_lib.machine import commit, package_versions, processor_name
-from spectra_lib.step_times import OPERATIONS, StepTime, StepTimes, load_step_times, save_step_times
+from spectra_lib._base.machine import commit, package_versions, processor_name
+from spectra_lib.experiments.step_times import OPERATIONS, StepTime, StepTimes, load_step_times, save_step_times
 
 MODELS = ("peaknet", "cnn2", "cnn3", "vgg", "cnn_bn", "inc3", "inc6", "cnn6", "resnet")
 MODES = ("plain", "graph", "xla", "sparse")
@@ -39,10 +39,10 @@ def measure(model: str, dataset: str, mode: str, precision: str, steps: int) -> 
     """Train a few steps of 128 spectra in this process; the backend is that of KERAS_BACKEND."""
     import keras
 
-    from spectra_lib import backend, execution
+    from spectra_lib.datasets.named import dataset_spec
     from spectra_lib.networks import describe_model
-    from spectra_lib.runs import RunSpec
-    from spectra_lib.specification import dataset_spec
+    from spectra_lib.runs.specification import RunSpec
+    from spectra_lib.training import backend, execution
 
     if mode == "plain":
         backend.adam = keras.optimizers.Adam  # as `model.fit` has it

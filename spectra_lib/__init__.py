@@ -11,7 +11,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from spectra_lib.lean_tensorflow import keep_jax_out
+from spectra_lib._base.lean_tensorflow import keep_jax_out
 
 keep_jax_out()
 
@@ -21,26 +21,26 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 __version__ = "0.1.0"
 
 _HOMES = {
-    "DatasetSpec": "specification",
-    "dataset_spec": "specification",
-    "list_datasets": "specification",
-    "Dataset": "dataset",
-    "Split": "dataset",
-    "make_dataset": "dataset",
-    "export_dataset": "dataset",
+    "DatasetSpec": "datasets.specification",
+    "dataset_spec": "datasets.named",
+    "list_datasets": "datasets.named",
+    "Dataset": "datasets.dataset",
+    "Split": "datasets.dataset",
+    "make_dataset": "datasets.dataset",
+    "export_dataset": "datasets.dataset",
     "build_model": "networks",
     "describe_model": "networks",
     "list_models": "networks",
     "register_model": "networks",
-    "RunSpec": "runs",
-    "train": "training",
-    "load_model": "weights",
-    "train_quickly": "quick_training",
-    "RunRecord": "records",
-    "RunRecords": "records",
-    "load_records": "records",
-    "ideal_observer": "observer",
-    "SpectraError": "errors",
+    "RunSpec": "runs.specification",
+    "train": "training.trainer",
+    "load_model": "training.prediction",
+    "train_quickly": "training.quick",
+    "RunRecord": "runs.record",
+    "RunRecords": "runs.records",
+    "load_records": "runs.records",
+    "ideal_observer": "bayes.classifier",
+    "SpectraError": "_base.errors",
 }
 
 __all__ = sorted(_HOMES)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spectra_lib.dataset import Dataset, make_dataset
+from spectra_lib.datasets.dataset import Dataset, make_dataset
 
 PROJECT = Path(__file__).parents[1]
 

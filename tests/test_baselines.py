@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from spectra_lib._base.errors import SpecificationError, SpectraError, StoreError, UnknownNameError
 from spectra_lib.baselines import (
     BaselineResult,
     baseline_table,
@@ -24,14 +25,14 @@ from spectra_lib.baselines import (
 from spectra_lib.baselines.features import Features, choose_width, most_similar, sparse_spectra
 from spectra_lib.baselines.forest import Forest
 from spectra_lib.baselines.store import find_result_faults
-from spectra_lib.dataset import Dataset, Split, make_dataset
-from spectra_lib.errors import SpecificationError, SpectraError, StoreError, UnknownNameError
-from spectra_lib.observer import ideal_observer
-from spectra_lib.peak_finding import find_peak_lists
-from spectra_lib.peak_likelihood import observe
-from spectra_lib.peaks import PeakTable
-from spectra_lib.specification import DatasetSpec, dataset_spec
-from spectra_lib.spectra import render
+from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.peak_finding import find_peak_lists
+from spectra_lib.bayes.training_distribution import observe
+from spectra_lib.datasets.dataset import Dataset, Split, make_dataset
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.rendering import render
+from spectra_lib.datasets.specification import DatasetSpec
 
 NAMES = [
     "cosine",

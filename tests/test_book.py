@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from spectra_lib.book import BookError, assemble, book_chapters, build_book, render_book, render_single_page
-from spectra_lib.chapters import ChapterError, figure_faults
-from spectra_lib.errors import UnknownNameError
+from spectra_lib._base.errors import UnknownNameError
+from spectra_lib.book.chapters import ChapterError, figure_faults
+from spectra_lib.book.rendering import BookError, assemble, book_chapters, build_book, render_book, render_single_page
 
 PROJECT = Path(__file__).parents[1]
 

@@ -15,35 +15,24 @@ import zlib
 import pytest
 from typer.testing import CliRunner
 
-from spectra_lib.archive import pack_records, unpack_archive
-from spectra_lib.campaign import (
-    BUSY,
-    COMPARED,
-    FIGURES,
-    SINGLE_CHANGE_STAGES,
-    CostModel,
-    State,
-    campaign,
-    figure_progress,
-    lacking_networks,
-    parse_filter,
-    plan,
-    run_campaign,
-    runs_behind,
-    task_by_id,
-    variant_run,
-)
-from spectra_lib.cli import app
-from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
-from spectra_lib.harder_datasets import HARDER
+from spectra_lib._base.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib.cli.app import app
+from spectra_lib.datasets.harder import HARDER
+from spectra_lib.experiments.campaign import COMPARED, SINGLE_CHANGE_STAGES, campaign, task_by_id, variant_run
+from spectra_lib.experiments.cost import CostModel
+from spectra_lib.experiments.execution import BUSY, run_campaign
+from spectra_lib.experiments.filters import parse_filter
+from spectra_lib.experiments.peaknet_variants import DEFAULTS, GRID, VARIANTS
+from spectra_lib.experiments.progress import FIGURES, State, figure_progress, lacking_networks, plan, runs_behind
+from spectra_lib.experiments.single_changes import SINGLE_CHANGES, variants
 from spectra_lib.networks import network
 from spectra_lib.networks.catalogue import OWN
 from spectra_lib.networks.sizes import size_of
-from spectra_lib.peaknet_variants import DEFAULTS, GRID, VARIANTS
-from spectra_lib.records import NewerRecordError, RunRecords, RunStore, load_records
-from spectra_lib.runs import RunSpec
-from spectra_lib.single_changes import SINGLE_CHANGES, variants
-from spectra_lib.training import train
+from spectra_lib.runs.archive import pack_records, unpack_archive
+from spectra_lib.runs.records import RunRecords, load_records
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import NewerRecordError, RunStore
+from spectra_lib.training.trainer import train
 
 
 def chosen(text):
@@ -431,7 +420,7 @@ def test_a_run_that_turns_out_to_be_in_other_hands_is_tried_once(tmp_path):
 def test_a_run_ends_with_the_campaign_that_started_it():
     script = (
         "import multiprocessing, time\n"
-        "from spectra_lib.campaign import end_with_parent\n"
+        "from spectra_lib.experiments.execution import end_with_parent\n"
         "def work():\n"
         "    end_with_parent()\n"
         "    print(multiprocessing.current_process().pid, flush=True)\n"

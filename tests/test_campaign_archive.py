@@ -7,13 +7,13 @@ import tarfile
 import numpy as np
 import pytest
 
-from spectra_lib.archive import unpack_archive
-from spectra_lib.campaign_archive import pack_campaign
-from spectra_lib.checkpoints import CheckpointFolder
-from spectra_lib.errors import SpectraError
-from spectra_lib.records import RunStore
-from spectra_lib.runs import RunSpec
-from spectra_lib.training import train
+from spectra_lib._base.errors import SpectraError
+from spectra_lib.runs.archive import unpack_archive
+from spectra_lib.runs.campaign_archive import pack_campaign
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import RunStore
+from spectra_lib.training.checkpoints import CheckpointFolder
+from spectra_lib.training.trainer import train
 
 DONE = RunSpec(dataset="smoke", model="vgg", max_epochs=1)
 SMALL, LARGE = (RunSpec(dataset="smoke", model="vgg", max_epochs=9, seed=seed) for seed in (1, 2))

@@ -7,15 +7,15 @@ from dataclasses import replace
 import keras
 import pytest
 
-from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib._base.errors import SpecificationError, UnknownNameError
+from spectra_lib.experiments.peaknet_variants import VARIANTS
+from spectra_lib.experiments.single_changes import SINGLE_CHANGES, Variant, variants
 from spectra_lib.networks import build_model, catalogue, list_models
 from spectra_lib.networks.catalogue import CATALOGUE, MODIFIED, OWN, PUBLISHED, facts
 from spectra_lib.networks.description import measure_model
 from spectra_lib.networks.facts import keyword_options
 from spectra_lib.networks.peaknet import peaknet, prototypes
 from spectra_lib.networks.sizes import Size, size_of
-from spectra_lib.peaknet_variants import VARIANTS
-from spectra_lib.single_changes import SINGLE_CHANGES, Variant, variants
 
 EVERY = [*map(Variant, CATALOGUE), *(v for v in (*variants(SINGLE_CHANGES), *VARIANTS) if v.options)]
 
@@ -68,7 +68,7 @@ def test_what_is_refused():
 def test_specifying_runs_and_judging_claims_loads_no_keras():
     script = (
         "import sys, spectra_lib as sl, spectra_lib.claims\n"
-        "from spectra_lib.campaign import campaign\n"
+        "from spectra_lib.experiments.campaign import campaign\n"
         "campaign(), sl.RunSpec(dataset='smoke', model='cnn6', options={'dropout': 0.1}), sl.list_models()\n"
         "print(*(name for name in ('keras', 'tensorflow', 'jax', 'torch') if name in sys.modules))\n"
     )

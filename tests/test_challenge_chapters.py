@@ -14,10 +14,10 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 
-from spectra_lib import ablations
-from spectra_lib import paired_comparison as paired
-from spectra_lib.campaign import campaign
-from spectra_lib.challenge_categories import (
+from spectra_lib._base.errors import SpectraError, UnknownNameError
+from spectra_lib.analysis import ablations, statistics, table_2
+from spectra_lib.analysis import paired_comparison as paired
+from spectra_lib.analysis.challenge_categories import (
     CATEGORIES,
     category_accuracy,
     category_of,
@@ -26,17 +26,19 @@ from spectra_lib.challenge_categories import (
     ideal_errors_by_triplet,
     triplets,
 )
-from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import SpectraError, UnknownNameError
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.experiments.campaign import campaign
+from spectra_lib.experiments.profiles import Profile, choose_profile
+from spectra_lib.experiments.single_changes import SINGLE_CHANGES, Part, Variant, variants
 from spectra_lib.figures import ablations as ablation_figures
 from spectra_lib.figures import challenge as challenge_figures
 from spectra_lib.figures import effects, style
 from spectra_lib.figures.tables import Table
 from spectra_lib.networks import network, resolve_options
-from spectra_lib.profiles import Profile, choose_profile
-from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunRecords, RunStore, Session, data_digests
-from spectra_lib.runs import TRUSTED, RunSpec
-from spectra_lib.single_changes import SINGLE_CHANGES, Part, Variant, variants
+from spectra_lib.runs.record import History, Metrics, Predictions, RunRecord, Session, data_digests
+from spectra_lib.runs.records import RunRecords
+from spectra_lib.runs.specification import TRUSTED, RunSpec
+from spectra_lib.runs.store import RunStore
 
 PROJECT = Path(__file__).parents[1]
 
@@ -104,7 +106,7 @@ def run_of(variant: Variant, seed: int, errors: int, data, classes=range(27), **
 
 
 def test_an_exact_test_counts_signs():
-    effect = paired.paired_effect([2.0, 3.0, 4.0, 5.0, -1.0])
+    effect = statistics.paired_effect([2.0, 3.0, 4.0, 5.0, -1.0])
     # of 32 sums four are as large: 13 and 15, and both with all signs turned
     assert effect.p == pytest.approx(4 / 32)
     assert (effect.n, effect.ups, effect.downs, effect.least_p) == (5, 4, 1, 2 / 32)
@@ -112,26 +114,26 @@ def test_an_exact_test_counts_signs():
 
 
 def test_few_pairs_say_little():
-    assert paired.paired_effect([]) is paired.NO_EFFECT
-    assert (paired.NO_EFFECT.text, paired.NO_EFFECT.p_text) == ("–", "–")
-    one = paired.paired_effect([4.0])
+    assert statistics.paired_effect([]) is statistics.NO_EFFECT
+    assert (statistics.NO_EFFECT.text, statistics.NO_EFFECT.p_text) == ("–", "–")
+    one = statistics.paired_effect([4.0])
     assert (one.mean, one.p, one.text, one.p_text) == (4.0, 1.0, "+4", "–")
     assert np.isnan([one.low, one.high]).all()
-    equal = paired.paired_effect([4.0, 4.0])
+    equal = statistics.paired_effect([4.0, 4.0])
     assert (equal.low, equal.high, equal.p) == (4.0, 4.0, 0.5)
 
 
 def test_the_interval_covers_the_truth():
     rng = np.random.default_rng(0)
-    found = [paired.paired_effect(rng.normal(3.0, 2.0, 4)) for _ in range(400)]
+    found = [statistics.paired_effect(rng.normal(3.0, 2.0, 4)) for _ in range(400)]
     assert 0.92 < np.mean([effect.low <= 3.0 <= effect.high for effect in found]) < 0.98
 
 
 def test_groups_without_seeds():
-    effect = paired.unpaired_effect([1, 2, 3], [2, 3, 4, 5])
+    effect = statistics.unpaired_effect([1, 2, 3], [2, 3, 4, 5])
     assert effect.mean == 1.5 and effect.least_p == 1 / 35 and effect.p > effect.least_p
-    assert paired.unpaired_effect([], [1.0]) is paired.NO_EFFECT
-    assert np.isnan(paired.unpaired_effect([1.0], [2.0]).low)
+    assert statistics.unpaired_effect([], [1.0]) is statistics.NO_EFFECT
+    assert np.isnan(statistics.unpaired_effect([1.0], [2.0]).low)
 
 
 def test_runs_are_paired_by_seed_and_by_options(challenge):
@@ -206,7 +208,7 @@ def test_other_datasets_have_no_triplets():
 def test_a_single_change_changes_one_thing():
     moved = ".2 moved to dense layers"
     for change in SINGLE_CHANGES:
-        changed = ablations.differences(change.before, change.after)
+        changed = table_2.differences(change.before, change.after)
         # a network without hidden layers has no activation; dropout that moves is taken away and put elsewhere
         assert len(set(changed) - {"hidden_activation"}) == (2 if change.text == moved else 1), change
         expected = change.before.model == "resnet" and "hidden_units" in changed
@@ -256,9 +258,9 @@ def test_profiles_are_narrowed_with_clear_errors():
 
 
 def test_differences_are_those_of_the_modified_networks():
-    pairs = {pair.modified.model: pair for pair in ablations.table_2()}
-    found = {name: set(ablations.differences(pair.original, pair.modified)) for name, pair in pairs.items()}
-    published = {name: set(ablations.differences(pair.published, pair.modified)) for name, pair in pairs.items()}
+    pairs = {pair.modified.model: pair for pair in table_2.table_2()}
+    found = {name: set(table_2.differences(pair.original, pair.modified)) for name, pair in pairs.items()}
+    published = {name: set(table_2.differences(pair.published, pair.modified)) for name, pair in pairs.items()}
     activation = {"cnnbn_mod": {"hidden_activation"}, "vgg_mod": {"hidden_activation"}}
     assert published == {name: found[name] | activation.get(name, set()) for name in found}
     assert found == {
@@ -299,8 +301,8 @@ def test_ranges_show_every_run_with_its_median(axes):
 
 def test_effects_show_pairs_mean_and_interval(axes):
     changes = [1.0, 2.0, 3.0]
-    rows = {"A": (changes, paired.paired_effect(changes)), "B": ([], paired.NO_EFFECT)}
-    effects.draw_effects(axes, rows, "x", {"A": paired.unpaired_effect([1.0, 2.0, 3.0], [3.0, 4.0, 5.0])})
+    rows = {"A": (changes, statistics.paired_effect(changes)), "B": ([], statistics.NO_EFFECT)}
+    effects.draw_effects(axes, rows, "x", {"A": statistics.unpaired_effect([1.0, 2.0, 3.0], [3.0, 4.0, 5.0])})
     intervals = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.2 and len(line.get_xdata()) == 2]
     assert [tuple(np.round(x, 2)) for x in intervals] == [(-0.27, 4.27), (-0.48, 4.48)]
     (points,) = [line.get_xdata() for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata()) == 3]
@@ -309,7 +311,7 @@ def test_effects_show_pairs_mean_and_interval(axes):
 
 def test_figures_without_runs_say_so(axes):
     effects.draw_ranges(axes, ["A"], {"linear": ({}, {})}, "x")
-    effects.draw_effects(axes, {"A": ([], paired.NO_EFFECT)}, "x")
+    effects.draw_effects(axes, {"A": ([], statistics.NO_EFFECT)}, "x")
     curves = pd.DataFrame(columns=["run", "model", "seed", "epoch", "val_loss"])
     ablation_figures.draw_losses(axes, curves, "cnn_bn", "cnnbn_mod")
     said = {text.get_text() for text in axes.texts}
@@ -351,11 +353,11 @@ def test_batch_normalisation_is_compared_with_relu_alone(challenge):
 
 def test_an_interval_that_goes_far_is_cut_off(axes):
     far, near = [0.0, 8.0], [1.0, 2.0, 3.0]
-    rows = {"A": (far, paired.paired_effect(far)), "B": (near, paired.paired_effect(near))}
+    rows = {"A": (far, statistics.paired_effect(far)), "B": (near, statistics.paired_effect(near))}
     effects.draw_effects(axes, rows, "x", inside=True)
     assert axes.get_xlim()[0] > -4 and axes.get_xlim()[1] < 12
     assert [line.get_marker() for line in axes.lines if line.get_marker() in "<>"] == ["<", ">"]
-    assert effects.cut_off(rows) == f"A, {paired.paired_effect(far).text}"
+    assert effects.cut_off(rows) == f"A, {statistics.paired_effect(far).text}"
 
 
 def test_runs_that_failed_to_converge_are_named_and_left_out(challenge):

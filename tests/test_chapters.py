@@ -8,9 +8,9 @@ import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from spectra_lib.book import book_chapters
-from spectra_lib.chapters import ChapterError, Parameter, execute_chapter, list_chapters, read_chapter
-from spectra_lib.errors import UnknownNameError
+from spectra_lib._base.errors import UnknownNameError
+from spectra_lib.book.chapters import ChapterError, Parameter, execute_chapter, list_chapters, read_chapter
+from spectra_lib.book.rendering import book_chapters
 
 PROJECT = Path(__file__).parents[1]
 

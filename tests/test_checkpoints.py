@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectra_lib.checkpoints import CheckpointFolder
-from spectra_lib.errors import StoreError
+from spectra_lib._base.errors import StoreError
+from spectra_lib.training.checkpoints import CheckpointFolder
 
 
 def arrays(value: float) -> list[np.ndarray]:

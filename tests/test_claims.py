@@ -7,34 +7,35 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from spectra_lib._base.errors import SpectraError, UnknownNameError
+from spectra_lib.analysis.confusable import Cause, cause_of_confusion
+from spectra_lib.analysis.curves import jumpiness, loss_jumps, never_improved
+from spectra_lib.analysis.linear_layers import HIDDEN_LAYERS, collapse_gap
+from spectra_lib.analysis.paired_comparison import backend_of, pairs_by_seed
+from spectra_lib.analysis.probe_answers import match_occluded
+from spectra_lib.analysis.statistics import Comparison
 from spectra_lib.claims import GROUPS, Outcome, claim_rows, gather_evidence, judge, list_claims
-from spectra_lib.claims.benchmark import CONVOLUTIONS, jumpiness, loss_jumps, never_improved, published_networks
-from spectra_lib.claims.causes import (
-    HIDDEN_LAYERS,
-    _moved_away,
-    _nearest_to_other,
-    collapse_gap,
-)
+from spectra_lib.claims.benchmark import CONVOLUTIONS, published_networks
+from spectra_lib.claims.causes import _moved_away, _nearest_to_other
 from spectra_lib.claims.challenge import POOLING_OPTION, without_failed_pairs
-from spectra_lib.claims.comparison import Comparison, backend_of, conclude, pairs_by_seed
+from spectra_lib.claims.comparison import conclude
 from spectra_lib.claims.dataset import judge_generation
 from spectra_lib.claims.evidence import Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import Verdict
-from spectra_lib.claims_cli import as_text, summary
-from spectra_lib.cli import app
-from spectra_lib.confusions import Cause, cause_of_confusion
-from spectra_lib.dataset import Split, make_dataset
-from spectra_lib.dataset_statistics import coverage_of_test_peaks
-from spectra_lib.errors import SpectraError, UnknownNameError
+from spectra_lib.cli.app import app
+from spectra_lib.cli.claims import as_text, summary
+from spectra_lib.datasets.dataset import Split, make_dataset
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.datasets.peaks import place_test_peaks
+from spectra_lib.datasets.probes import GRID_SIZE, occlusion
+from spectra_lib.datasets.specification import DatasetSpec, Fingerprint, TestRule, Variation
+from spectra_lib.datasets.statistics import coverage_of_test_peaks
 from spectra_lib.networks.catalogue import PUBLISHED, has_hidden_layers, published_activation, relu_activation
-from spectra_lib.peaks import place_test_peaks
-from spectra_lib.probe_answers import match_occluded
-from spectra_lib.probes import GRID_SIZE, occlusion
-from spectra_lib.published import published_validation_losses
-from spectra_lib.records import History, Metrics, Predictions, RunRecord, RunRecords, Session, data_digests
-from spectra_lib.runs import TRUSTED, RunSpec
-from spectra_lib.specification import DatasetSpec, Fingerprint, TestRule, Variation, dataset_spec
+from spectra_lib.paper.published import published_validation_losses
+from spectra_lib.runs.record import History, Metrics, Predictions, RunRecord, Session, data_digests
+from spectra_lib.runs.records import RunRecords
+from spectra_lib.runs.specification import TRUSTED, RunSpec
 
 SUPPORTED, CONTRADICTED, UNDECIDED = Outcome.SUPPORTED, Outcome.CONTRADICTED, Outcome.UNDECIDED
 
@@ -600,8 +601,8 @@ def test_the_linear_layers_of_a_trained_network_collapse():
     """Records keep no weights, so a small network is trained here."""
     import keras
 
-    from spectra_lib.linear_stack import predict_collapsed
     from spectra_lib.networks import build_model
+    from spectra_lib.networks.linear_stack import predict_collapsed
 
     data = make_dataset("smoke")
     keras.utils.set_random_seed(0)

@@ -13,11 +13,13 @@ import typer
 from typer.testing import CliRunner, Result
 
 import spectra_lib
-from spectra_lib import cli
-from spectra_lib.cli import app
-from spectra_lib.records import RunStore, load_records
-from spectra_lib.runs import RunSpec
-from spectra_lib.specification import DatasetSpec, dataset_spec, list_datasets
+from spectra_lib.cli import app as cli
+from spectra_lib.cli.app import app
+from spectra_lib.datasets.named import dataset_spec, list_datasets
+from spectra_lib.datasets.specification import DatasetSpec
+from spectra_lib.runs.records import load_records
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import RunStore
 
 # A network small enough that training it takes a moment.
 TRAIN = ["train", "--dataset", "smoke", "--model", "vgg", "--max-epochs", "2", "--option", "hidden_units=[8]"]
@@ -316,7 +318,7 @@ def test_version():
 
 def test_an_extra_that_is_not_installed_is_named(monkeypatch):
     def missing(name):
-        if name == "spectra_lib.book_cli":
+        if name == "spectra_lib.cli.book":
             raise ModuleNotFoundError("No module named 'papermill'", name="papermill")
         return importlib.import_module(name)
 
@@ -339,7 +341,7 @@ LIGHT = ("keras", "tensorflow", "jax", "torch", "papermill", "matplotlib")
 def test_what_needs_no_backend_starts_none(command):
     script = (
         "import sys\n"
-        "from spectra_lib.cli import app\n"
+        "from spectra_lib.cli.app import app\n"
         "code = None\n"
         "try:\n"
         "    app(sys.argv[1:])\n"

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 import spectra_lib as sl
-from spectra_lib import confusions
-from spectra_lib.confusions import Cause
-from spectra_lib.dataset_statistics import peaks_of
-from spectra_lib.errors import SpectraError
-from spectra_lib.published import published_confusions
-from spectra_lib.records import History, Metrics, Predictions, RunRecord
-from spectra_lib.runs import TRUSTED, RunSpec
-from spectra_lib.specification import Fingerprint, Variation
+from spectra_lib._base.errors import SpectraError
+from spectra_lib.analysis import confusable, confusions, decisive_peaks, overlap
+from spectra_lib.analysis.confusable import Cause
+from spectra_lib.datasets.specification import Fingerprint, Variation
+from spectra_lib.datasets.statistics import peaks_of
+from spectra_lib.paper.published import published_confusions
+from spectra_lib.runs.record import History, Metrics, Predictions, RunRecord
+from spectra_lib.runs.specification import TRUSTED, RunSpec
 
 
 def run_with(dataset, wrong, model="cnn2", seed=0, activation="linear") -> RunRecord:
@@ -41,7 +41,7 @@ def run_with(dataset, wrong, model="cnn2", seed=0, activation="linear") -> RunRe
 
 
 def test_every_published_confusion_is_between_alike_classes(benchmark):
-    alike = confusions.alike_pairs(benchmark)
+    alike = confusable.alike_pairs(benchmark)
     published = set(published_confusions()[["class_a", "class_b"]].itertuples(index=False, name=None))
     assert published <= set(alike)
     assert 0 < len(alike) < 0.01 * 500 * 499 / 2
@@ -50,27 +50,27 @@ def test_every_published_confusion_is_between_alike_classes(benchmark):
 def test_alike_pairs_are_those_with_a_cause(challenge):
     expected = {}
     for pair in itertools.combinations(range(challenge.spec.n_classes), 2):
-        cause = confusions.cause_of_pair(challenge, pair)
+        cause = confusable.cause_of_pair(challenge, pair)
         if cause is not None:
             expected[pair] = cause
-    assert confusions.alike_pairs(challenge) == expected
+    assert confusable.alike_pairs(challenge) == expected
     for first in range(9, 27, 3):
         assert expected[first, first + 1] is (Cause.POSITION if first < 18 else Cause.INTENSITY)
 
 
 def test_a_class_shares_all_its_peaks_with_itself(benchmark):
-    shared = confusions.shared_peaks(benchmark)
+    shared = confusable.shared_peaks(benchmark)
     assert np.diag(shared).tolist() == [f.n_peaks for f in benchmark.fingerprints]
     for a, b in ((164, 281), (198, 278), (0, 1)):
         one, two = benchmark.fingerprints[a], benchmark.fingerprints[b]
-        assert shared[a, b] == len(confusions.shared_positions(one, two, 100))
+        assert shared[a, b] == len(confusable.shared_positions(one, two, 100))
     assert shared[198, 278] == 2 < benchmark.fingerprints[198].n_peaks
 
 
 @pytest.mark.parametrize("pair", [[], [1], [1, 1], [0, 500], [-1, 3], [1, 2, 3]])
 def test_a_pair_that_does_not_exist_is_refused(benchmark, pair):
     with pytest.raises(SpectraError, match=r"expected two different classes of 0 to 499, received \["):
-        confusions.check_pair(benchmark, pair)
+        confusable.check_pair(benchmark, pair)
 
 
 def test_errors_are_listed_and_counted(challenge):
@@ -118,23 +118,23 @@ def test_spectra_that_two_classes_can_have_made(benchmark):
 
 def test_no_height_separates_164_and_281_and_one_position_does_8_and_318(benchmark):
     def decisive(pair, what):
-        peaks = zip(pair, confusions.decisive_peak(benchmark, pair), strict=True)
+        peaks = zip(pair, decisive_peaks.decisive_peak(benchmark, pair), strict=True)
         return [peaks_of(benchmark.test, label, peak)[what] for label, peak in peaks]
 
     low, high = decisive((164, 281), 1)
     assert (low > 0.26).sum() + (high < 0.26).sum() == 6
-    assert confusions.best_threshold(low, high)[1] == 3
-    boundary, wrong = confusions.best_threshold(*decisive((8, 318), 0))
+    assert decisive_peaks.best_threshold(low, high)[1] == 3
+    boundary, wrong = decisive_peaks.best_threshold(*decisive((8, 318), 0))
     assert wrong == 0 and 3330 < boundary < 3341
 
 
 def test_a_threshold_may_have_either_group_above():
-    assert confusions.best_threshold([5, 6], [1, 2, 3]) == (4.0, 0)
-    assert confusions.fewest_on_the_wrong_side([1, 1], [1, 1]) == 2
+    assert decisive_peaks.best_threshold([5, 6], [1, 2, 3]) == (4.0, 0)
+    assert decisive_peaks.fewest_on_the_wrong_side([1, 1], [1, 1]) == 2
 
 
 def test_distances_to_training_spectra(challenge):
-    near = confusions.nearest_training_spectra(challenge, 9, 10)
+    near = decisive_peaks.nearest_training_spectra(challenge, 9, 10)
     law = challenge.spec.variation
     tested = peaks_of(challenge.test, 9, 1)
     trained = peaks_of(challenge.train, 10, 1)
@@ -147,24 +147,24 @@ def test_distances_to_training_spectra(challenge):
 def test_right_answers_stand_beside_wrong_ones(challenge):
     row = int(np.flatnonzero(challenge.test.labels == 18)[0])
     runs = [run_with(challenge, {row: 19}, seed=seed) for seed in range(3)]
-    distances = confusions.distances_of_alike_spectra(challenge, confusions.misclassified(challenge, runs))
+    distances = decisive_peaks.distances_of_alike_spectra(challenge, confusions.misclassified(challenge, runs))
     hit = distances[distances.wrong > 0]
     assert hit[["true", "answered", "row", "wrong"]].to_numpy().tolist() == [[18, 19, row, 3]]
     pairs = set(zip(distances.true, distances.answered, strict=True))
-    alike = {p for p, cause in confusions.alike_pairs(challenge).items() if cause is not Cause.MINOR}
+    alike = {p for p, cause in confusable.alike_pairs(challenge).items() if cause is not Cause.MINOR}
     assert pairs == alike | {p[::-1] for p in alike}
 
 
 def test_the_most_alike_pair_of_each_cause(benchmark):
-    alike = confusions.alike_pairs(benchmark)
-    needed = confusions.needed_by_pair(benchmark, alike)
-    chosen = confusions.most_alike(benchmark, alike)
+    alike = confusable.alike_pairs(benchmark)
+    needed = overlap.needed_by_pair(benchmark, alike)
+    chosen = overlap.most_alike(benchmark, alike)
     assert list(chosen) == list(Cause)
     for cause, pair in chosen.items():
         assert alike[pair] is cause
         assert needed[pair] == min(needed[other] for other, own in alike.items() if own is cause)
     left = {pair: cause for pair, cause in alike.items() if cause is not Cause.MINOR and pair != chosen[Cause.POSITION]}
-    again = confusions.most_alike(benchmark, left)
+    again = overlap.most_alike(benchmark, left)
     assert list(again) == [Cause.POSITION, Cause.INTENSITY]
     assert again[Cause.POSITION] == (164, 281) and again[Cause.INTENSITY] == chosen[Cause.INTENSITY]
 
@@ -181,7 +181,7 @@ def test_pairs_that_need_less_than_the_variation_are_those_with_spectra_of_both_
     for split in (dataset.train, dataset.validation, dataset.test):
         for row in observer.in_support(split):
             both.update(itertools.combinations(np.flatnonzero(row).tolist(), 2))
-    needed = confusions.needed_by_pair(dataset, confusions.alike_pairs(dataset))
+    needed = overlap.needed_by_pair(dataset, confusable.alike_pairs(dataset))
     assert {pair for pair, factor in needed.items() if factor < 1} == both
     assert len(both) == {"benchmark": 10, "challenge": 21}[name]
 
@@ -207,32 +207,32 @@ def test_variation_needed_by_two_classes(positions, heights, expected):
     other = Fingerprint(positions=positions, heights=heights)
     if heights == (0.5, 1.0, 0.9):
         expected = max(expected, (1.0 * 0.5 - 0.9 * 0.5) / (0.5 + 1.0 + 0.5 + 0.9) / 0.05)
-    assert confusions.needed_variation(ONE, other, LAW) == pytest.approx(expected)
-    assert confusions.needed_variation(other, ONE, LAW) == pytest.approx(expected)
+    assert overlap.needed_variation(ONE, other, LAW) == pytest.approx(expected)
+    assert overlap.needed_variation(other, ONE, LAW) == pytest.approx(expected)
 
 
 def test_heights_that_are_not_varied_need_more():
     kept = Variation(keep_unit_heights=True)
     other = Fingerprint(positions=(700, 3000), heights=(0.56, 1.0))
-    assert confusions.needed_variation(ONE, other, kept) == pytest.approx(0.06 / 0.1)
-    assert confusions.needed_variation(ONE, other, LAW) < 0.6
+    assert overlap.needed_variation(ONE, other, kept) == pytest.approx(0.06 / 0.1)
+    assert overlap.needed_variation(ONE, other, LAW) < 0.6
     still = Variation(position_shift=0, height_change=0.0)
-    assert confusions.needed_variation(ONE, other, still) == np.inf
-    assert confusions.needed_variation(ONE, ONE, still) == 0
+    assert overlap.needed_variation(ONE, other, still) == np.inf
+    assert overlap.needed_variation(ONE, ONE, still) == 0
 
 
 def test_published_pairs_with_a_minor_peak_differ_in_height_as_well(benchmark):
     """As many as the paper counts, and most of them far from overlapping in their heights."""
     pairs = set(published_confusions()[["class_a", "class_b"]].itertuples(index=False, name=None))
-    minor = {pair for pair in pairs if confusions.cause_of_pair(benchmark, pair) is Cause.MINOR} - {(246, 382)}
+    minor = {pair for pair in pairs if confusable.cause_of_pair(benchmark, pair) is Cause.MINOR} - {(246, 382)}
     assert len(minor) == 6
-    gaps = {(a, b): confusions.find_gaps(benchmark.fingerprints[a], benchmark.fingerprints[b], 100) for a, b in minor}
+    gaps = {(a, b): confusable.find_gaps(benchmark.fingerprints[a], benchmark.fingerprints[b], 100) for a, b in minor}
     assert {pair for pair, gap in gaps.items() if not gap.lonely} == {(133, 358)}
     assert round(gaps[336, 421].height, 2) == 0.57 and all(gap.height > 0.1 for gap in gaps.values())
-    assert min(confusions.needed_by_pair(benchmark, minor).values()) > 1
+    assert min(overlap.needed_by_pair(benchmark, minor).values()) > 1
     shared = {
         (a, b) for a, b in minor
-        if confusions.peaks_share_a_partner(benchmark.fingerprints[a], benchmark.fingerprints[b], 100)
+        if confusable.peaks_share_a_partner(benchmark.fingerprints[a], benchmark.fingerprints[b], 100)
     }  # fmt: skip
     assert shared == {(123, 247)}
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectra_lib import dataset as dataset_module
-from spectra_lib.dataset import SPLITS, export_dataset, make_dataset
-from spectra_lib.errors import SpecificationError, SpectraError
-from spectra_lib.specification import DatasetSpec, Fingerprint
+from spectra_lib._base.errors import SpecificationError, SpectraError
+from spectra_lib.datasets import dataset as dataset_module
+from spectra_lib.datasets.dataset import SPLITS, export_dataset, make_dataset
+from spectra_lib.datasets.specification import DatasetSpec, Fingerprint
 
 
 @st.composite

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from spectra_lib.dataset import Dataset, Split, make_dataset
-from spectra_lib.dataset_statistics import (
+from spectra_lib._base.errors import SpectraError
+from spectra_lib.datasets.dataset import Dataset, Split, make_dataset
+from spectra_lib.datasets.fingerprints import make_fingerprints
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.specification import DatasetSpec, Fingerprint
+from spectra_lib.datasets.statistics import (
     coverage_of_test_peaks,
     expected_peak_counts,
     lost_peaks,
@@ -12,10 +17,6 @@ from spectra_lib.dataset_statistics import (
     peaks_of,
     time_generation,
 )
-from spectra_lib.errors import SpectraError
-from spectra_lib.fingerprints import make_fingerprints
-from spectra_lib.peaks import PeakTable
-from spectra_lib.specification import DatasetSpec, Fingerprint, dataset_spec
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from spectra_lib.cli import app
-from spectra_lib.dataset import fresh_seed, make_dataset
-from spectra_lib.errors import StoreError
-from spectra_lib.excess_error import MANY, excess_interval, excess_of, fresh_posterior
-from spectra_lib.fresh import FreshPredictions
-from spectra_lib.observer import ideal_observer
-from spectra_lib.records import RunStore, read_record
-from spectra_lib.specification import dataset_spec
+from spectra_lib._base.errors import StoreError
+from spectra_lib.analysis.excess_error import MANY, excess_interval, excess_of, fresh_posterior
+from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.cli.app import app
+from spectra_lib.datasets.dataset import fresh_seed, make_dataset
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.runs.fresh import FreshPredictions
+from spectra_lib.runs.store import RunStore, read_record
 
 SPEC = dataset_spec("challenge").model_copy(update={"n_fresh": 40})
 

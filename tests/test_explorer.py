@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import spectra_lib as sl
+from spectra_lib.datasets.probes import GRID_SIZE, decision_map
 from spectra_lib.figures import explorer
-from spectra_lib.probes import GRID_SIZE, decision_map
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 
-from spectra_lib.dataset import make_dataset
-from spectra_lib.dataset_statistics import expected_peak_counts, peak_counts, peaks_of
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.datasets.statistics import expected_peak_counts, peak_counts, peaks_of
 from spectra_lib.figures import architectures, benchmark, dataset, explorer, frames, style, tables
 from spectra_lib.networks import describe_model
-from spectra_lib.published import published_challenge, published_runs
+from spectra_lib.paper.published import published_challenge, published_runs
 
 
 @pytest.fixture(autouse=True)

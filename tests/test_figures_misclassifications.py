@@ -10,13 +10,13 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 import spectra_lib as sl
-from spectra_lib import confusions
-from spectra_lib.confusions import Cause
+from spectra_lib.analysis import confusions
+from spectra_lib.analysis.confusable import Cause
+from spectra_lib.analysis.probe_answers import HEIGHT_BINS
+from spectra_lib.datasets.probes import PAIRS, decision_map
+from spectra_lib.figures import decision_regions, style
 from spectra_lib.figures import misclassifications as figures
-from spectra_lib.figures import style
-from spectra_lib.probe_answers import HEIGHT_BINS
-from spectra_lib.probes import PAIRS, decision_map
-from spectra_lib.records import load_records
+from spectra_lib.runs.records import load_records
 
 
 @pytest.fixture(autouse=True)
@@ -75,11 +75,11 @@ def test_wrong_answers_are_ringed():
 def test_regions_are_drawn_for_the_observer_and_each_run(challenge, project):
     records = load_records(project / "results").select(dataset="challenge")
     grids = [decision_map(challenge, pair) for pair in PAIRS["challenge"]]
-    chosen = figures.first_runs_with_maps(records, grids, 2)
+    chosen = decision_regions.first_runs_with_maps(records, grids, 2)
     assert len({(r.spec.model, r.spec.hidden_activation) for r in chosen}) == len(chosen) == 2
-    assert chosen[0].spec.model in figures.MAPPED_IN_THE_PAPER
+    assert chosen[0].spec.model in decision_regions.MAPPED_IN_THE_PAPER
     _, axes = style.new_figure(5, 3, 3)
-    figures.draw_regions(axes, sl.ideal_observer(challenge), grids, chosen)
+    decision_regions.draw_regions(axes, sl.ideal_observer(challenge), grids, chosen)
     assert [a.get_ylabel() for a in axes[::3]] == ["Ideal observer", *map(figures.name_of_run, chosen)]
     assert all(a.collections and len(a.lines) == 2 for a in axes)
     answered = axes[5].collections[0].get_array()
@@ -90,7 +90,7 @@ def test_regions_are_drawn_for_the_observer_and_each_run(challenge, project):
 def test_runs_without_maps_are_left_out(challenge, project):
     record = load_records(project / "results").select(dataset="challenge")[0]
     grids = [decision_map(challenge, (18, 19))]
-    assert figures.first_runs_with_maps([record.model_copy(update={"probes": {}})], grids, 4) == []
+    assert decision_regions.first_runs_with_maps([record.model_copy(update={"probes": {}})], grids, 4) == []
 
 
 def test_distances_of_right_and_wrong_answers():

@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
-from spectra_lib.errors import SpecificationError
-from spectra_lib.fingerprints import make_fingerprints
-from spectra_lib.specification import DatasetSpec, dataset_spec
+from spectra_lib._base.errors import SpecificationError
+from spectra_lib.datasets.fingerprints import make_fingerprints
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.datasets.specification import DatasetSpec
 
 
 def test_benchmark_peak_counts(benchmark):

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from spectra_lib import float32_sums as fs
-from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import SpectraError, StoreError
+from spectra_lib._base.errors import SpectraError, StoreError
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.experiments import float32_sums as fs
+from spectra_lib.experiments.float32_sums import CONTROL, TRUTH, Float32Sums, ShortRun, SumErrors, Way
 from spectra_lib.figures import float32_sums as figures
-from spectra_lib.float32_sums import CONTROL, TRUTH, Float32Sums, ShortRun, SumErrors, Way
-from spectra_lib.records import RunRecords, load_records
+from spectra_lib.runs.records import RunRecords, load_records
 
 PROJECT = Path(__file__).parents[1]
 WHOLE, SPARSE, JAX = figures.WHOLE, figures.SPARSE, figures.JAX

@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import SpectraError
-from spectra_lib.fresh import FreshPredictions, standard_error, true_labels
-from spectra_lib.harder_datasets import with_training_size
-from spectra_lib.observer import ideal_observer
-from spectra_lib.runs import TRUSTED, RunSpec
-from spectra_lib.specification import FRESH_PER_CLASS, DatasetSpec, canonical_digest, dataset_spec, list_datasets
+from spectra_lib._base.errors import SpectraError
+from spectra_lib._base.values import canonical_digest
+from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.datasets.harder import with_training_size
+from spectra_lib.datasets.named import dataset_spec, list_datasets
+from spectra_lib.datasets.specification import FRESH_PER_CLASS, DatasetSpec
+from spectra_lib.runs.fresh import FreshPredictions, standard_error, true_labels
+from spectra_lib.runs.specification import TRUSTED, RunSpec
 
 
 def test_the_specification_says_how_many():

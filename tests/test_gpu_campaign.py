@@ -12,15 +12,27 @@ from types import SimpleNamespace
 
 import pytest
 
-from spectra_lib import gpu_campaign, gpu_plan, gpu_requirements, gpu_workers
-from spectra_lib.campaign import campaign
-from spectra_lib.errors import BudgetError, SpectraError
-from spectra_lib.gpu_plan import FIRST, GpuCosts, Job, Room, chances, choose, finish_times, in_order, table, to_measure
-from spectra_lib.gpu_workers import Measurement, gpu_environment
+from spectra_lib._base.errors import BudgetError, SpectraError
+from spectra_lib.experiments import gpu_campaign, gpu_plan, gpu_requirements, gpu_workers
+from spectra_lib.experiments.campaign import campaign
+from spectra_lib.experiments.gpu_plan import (
+    FIRST,
+    GpuCosts,
+    Job,
+    Room,
+    chances,
+    choose,
+    finish_times,
+    in_order,
+    table,
+    to_measure,
+)
+from spectra_lib.experiments.gpu_workers import Measurement, gpu_environment
 from spectra_lib.networks.catalogue import PUBLISHED
-from spectra_lib.records import RunRecords, RunStore
-from spectra_lib.runs import RunSpec
-from spectra_lib.training import train
+from spectra_lib.runs.records import RunRecords
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import RunStore
+from spectra_lib.training.trainer import train
 
 ROOM = Room(processes=2, memory=10, host_memory=10)
 
@@ -64,7 +76,7 @@ def test_the_check_imports_nothing_that_may_be_missing():
     script = (
         "import sys\n"
         "before = set(sys.modules)\n"
-        "import spectra_lib.gpu_campaign\n"
+        "import spectra_lib.experiments.gpu_campaign\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before} - {'spectra_lib'}\n"
         "print(sorted(new - set(sys.stdlib_module_names)))\n"
     )
@@ -249,8 +261,8 @@ def test_a_run_on_a_gpu_multiplies_whole_float32_numbers(tmp_path):
     spec = RunSpec(dataset="smoke", model="vgg", max_epochs=1).model_dump_json()
     script = f"""
 from pathlib import Path
-from spectra_lib import backend
-from spectra_lib.gpu_workers import do_run, float32_error
+from spectra_lib.training import backend
+from spectra_lib.experiments.gpu_workers import do_run, float32_error
 import jax, keras
 backend.computes_on_cpu = lambda: False
 asked = []
@@ -301,7 +313,7 @@ import os
 os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = "0.5"
 from types import SimpleNamespace
 import jax
-from spectra_lib import backend
+from spectra_lib.training import backend
 used, there = backend.device_memory()
 print(0 < used <= there)
 backend.computes_on_cpu = lambda: False

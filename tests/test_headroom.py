@@ -4,15 +4,15 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from spectra_lib import headroom
-from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import StoreError, UnknownNameError
+from spectra_lib._base.errors import StoreError, UnknownNameError
+from spectra_lib.analysis import headroom
+from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.datasets.harder import HARDER
+from spectra_lib.datasets.named import dataset_spec
 from spectra_lib.figures import headroom as figures
 from spectra_lib.figures.style import new_figure
-from spectra_lib.harder_datasets import HARDER
-from spectra_lib.observer import ideal_observer
-from spectra_lib.records import RunRecords
-from spectra_lib.specification import dataset_spec
+from spectra_lib.runs.records import RunRecords
 
 
 @pytest.fixture

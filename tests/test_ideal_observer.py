@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import spectra_lib as sl
-from spectra_lib.class_centres import ClassCentres
-from spectra_lib.dataset import Dataset, Split, make_dataset
-from spectra_lib.errors import SpectraError, UnknownNameError
-from spectra_lib.observer import ideal_observer, posterior, relative_probabilities
-from spectra_lib.peak_likelihood import MAX_OVERLAP, TrainingLaw, evidence, observe
-from spectra_lib.peaks import PeakTable
-from spectra_lib.specification import MAX_HEIGHT, DatasetSpec, Fingerprint, Variation
+from spectra_lib._base.errors import SpectraError, UnknownNameError
+from spectra_lib.bayes.class_centres import ClassCentres
+from spectra_lib.bayes.classifier import ideal_observer, posterior, relative_probabilities
+from spectra_lib.bayes.likelihood import evidence
+from spectra_lib.bayes.training_distribution import MAX_OVERLAP, TrainingLaw, observe
+from spectra_lib.datasets.dataset import Dataset, Split, make_dataset
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.specification import MAX_HEIGHT, DatasetSpec, Fingerprint, Variation
 
 
 @pytest.fixture(scope="module")

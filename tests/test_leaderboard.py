@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spectra_lib.analysis.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED, make_leaderboard
 from spectra_lib.baselines import measure_baseline
-from spectra_lib.dataset import Dataset, make_dataset
+from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.datasets.dataset import Dataset, make_dataset
 from spectra_lib.figures import ceiling as figures
 from spectra_lib.figures.leaderboard import VARIED, leaderboard_rows
 from spectra_lib.figures.sortable_table import SortableTable
 from spectra_lib.figures.style import new_figure
-from spectra_lib.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED, make_leaderboard
-from spectra_lib.observer import ideal_observer
-from spectra_lib.records import RunRecord, RunRecords, data_digests
-from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.runs.record import RunRecord, data_digests
+from spectra_lib.runs.records import RunRecords
+from spectra_lib.runs.specification import TRUSTED, RunSpec
 
 
 @pytest.fixture(scope="module")

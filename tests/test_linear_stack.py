@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from spectra_lib.errors import SpectraError
-from spectra_lib.linear_stack import collapse_dense_stack, predict_collapsed
+from spectra_lib._base.errors import SpectraError
 from spectra_lib.networks import build_model
+from spectra_lib.networks.linear_stack import collapse_dense_stack, predict_collapsed
 
 
 @pytest.mark.parametrize("name", ["cnn2", "vgg", "cnn_bn"])

@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectra_lib import measured
+from spectra_lib._base.errors import SpectraError
 from spectra_lib.claims import Outcome, gather_evidence, judge
-from spectra_lib.errors import SpectraError
+from spectra_lib.datasets import measured, measured_files, measured_packages
+from spectra_lib.datasets.measured import MeasuredSpectrum, PeakStatistics
+from spectra_lib.datasets.measured_packages import MissingPackageError
+from spectra_lib.datasets.named import dataset_spec
 from spectra_lib.figures import real_spectra as figures
 from spectra_lib.figures.style import new_figure
-from spectra_lib.measured import MeasuredSpectrum, MissingPackageError, PeakStatistics
-from spectra_lib.records import RunRecords
-from spectra_lib.specification import dataset_spec
+from spectra_lib.runs.records import RunRecords
 
 PROJECT = Path(__file__).parents[1]
-INSTALLED = not measured.missing_packages()
+INSTALLED = not measured_packages.missing_packages()
 needs_packages = pytest.mark.skipif(not INSTALLED, reason="packages with measured spectra are not installed")
 
 
@@ -50,14 +51,14 @@ def lines(*centres, n=3000, width=4.0, heights=None):
 def test_the_project_pins_the_versions_named_in_errors():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
     pins = dict(pin.split("==") for pin in project["dependency-groups"]["measured"])
-    assert pins == {name: package.version for name, package in measured.PACKAGES.items()}
+    assert pins == {name: package.version for name, package in measured_packages.PACKAGES.items()}
 
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_without_packages_there_is_nothing_and_no_fault():
-    assert set(measured.missing_packages()) == set(measured.PACKAGES)
-    assert measured.example_spectra() == () and measured.cropped_spectra() == {}
-    for read in measured.READERS.values():
+    assert set(measured_packages.missing_packages()) == set(measured_packages.PACKAGES)
+    assert measured_files.example_spectra() == () and measured_files.cropped_spectra() == {}
+    for read in measured_files.READERS.values():
         with pytest.raises(
             MissingPackageError, match=r"not installed: .*; install them with: pip install --no-deps \w"
         ):
@@ -78,7 +79,7 @@ def test_diffraction_files(tmp_path, monkeypatch):
     std += "".join(f"{k + 100:8d}" for k in range(10)) + "\n" + f"{1234567:8d}{'':2}{42:6d}" + "\n"
     carry(tmp_path, "rietx", {"data/examples/11BM_NAC.fxye": fxye, "data/examples/FAP.XRA": std})
     monkeypatch.syspath_prepend(tmp_path)
-    first, second = measured.diffraction_patterns()
+    first, second = measured_files.diffraction_patterns()
     assert first.axis == pytest.approx([0.5, 0.501, 0.502]) and first.intensity.tolist() == [239.9, 244.1, 20.0]
     assert second.axis[[0, 1, -1]] == pytest.approx([15.0, 15.02, 15.22])
     # the first two characters of eight number the detectors and are no counts
@@ -106,7 +107,7 @@ def test_raman_files(tmp_path, monkeypatch):
         },
     )
     monkeypatch.syspath_prepend(tmp_path)
-    found = {m.name.split("_")[0] + "/" + m.spectrum.sample: m.spectrum for m in measured.raman_measurements()}
+    found = {m.name.split("_")[0] + "/" + m.spectrum.sample: m.spectrum for m in measured_files.raman_measurements()}
     assert list(found) == ["ICV/silicon", "ICV/TiO₂", "TOP/silicon"]
     assert found["TOP/silicon"].axis.tolist() == [125.5, 2000.0]  # nearer to the laser the filter shapes everything
     assert found["ICV/silicon"].axis.tolist() == [130.25, 140.0]
@@ -149,10 +150,10 @@ def test_a_baseline_is_removed_and_peaks_stay():
 
 @needs_packages
 def test_what_the_packages_hold():
-    spectra = measured.example_spectra()
+    spectra = measured_files.example_spectra()
     assert [s.technique for s in spectra] == ["XRD"] * 2 + ["Raman"] * 4 + ["NMR"] * 2
     assert [len(s) for s in spectra] == [59498, 5753, 1673, 1673, 1893, 1893, 32768, 65536]
-    crops = measured.cropped_spectra()
+    crops = measured_files.cropped_spectra()
     assert {name: len(found) for name, found in crops.items()} == {"XRD": 2, "Raman": 4, "NMR": 2}
     counts = [measured.peak_statistics(s.without_baseline().crop()).n_peaks for s in spectra]
     assert counts == [1, 10, 7, 4, 1, 9, 8, 2]
@@ -164,7 +165,7 @@ def test_what_the_packages_hold():
 @needs_packages
 def test_substances_have_their_lines_on_every_instrument_with_a_strong_signal():
     known = {"polystyrene": 1001.4, "calcite": 1086, "silicon": 520.5}
-    found = list(measured.raman_measurements())
+    found = list(measured_files.raman_measurements())
     assert len(found) == 85 and len({m.spectrum.instrument for m in found}) == 6
     for measurement in found:
         spectrum = measurement.spectrum

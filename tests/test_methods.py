@@ -6,18 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectra_lib import differences, replay, reproducibility
-from spectra_lib.ablations import changes_several, table_2
+from spectra_lib._base.errors import SpectraError
+from spectra_lib.analysis import replay
+from spectra_lib.analysis.table_2 import changes_several, table_2
+from spectra_lib.claims import differences
+from spectra_lib.claims.differences import State
 from spectra_lib.claims.evidence import gather_evidence
-from spectra_lib.dataset import make_dataset
-from spectra_lib.differences import State
-from spectra_lib.errors import SpectraError
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.experiments import reproducibility
 from spectra_lib.figures import methods as figures
 from spectra_lib.figures import provenance
-from spectra_lib.protocol import protocol
-from spectra_lib.published import published_validation_loss
-from spectra_lib.records import RunRecords, load_records
-from spectra_lib.runs import TRUSTED, RunSpec
+from spectra_lib.paper.published import published_validation_loss
+from spectra_lib.runs.protocol import protocol
+from spectra_lib.runs.records import RunRecords, load_records
+from spectra_lib.runs.specification import TRUSTED, RunSpec
 
 RESULTS = Path(__file__).parents[1] / "results"
 

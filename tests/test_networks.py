@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib._base.errors import SpecificationError, UnknownNameError
 from spectra_lib.networks import (
     build_model,
     describe_model,

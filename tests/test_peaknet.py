@@ -6,17 +6,19 @@ import keras
 import numpy as np
 import pytest
 
-from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import SpecificationError
+from spectra_lib._base.errors import SpecificationError
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.experiments.peaknet_variants import GRID, VARIANTS, variant_table
+from spectra_lib.experiments.single_changes import Variant
 from spectra_lib.networks import build_model, describe_model, list_models
 from spectra_lib.networks.adaptation import adapt_model
 from spectra_lib.networks.peaknet import PeakPrototypes, list_peaks, prototype, shift_costs
-from spectra_lib.peaknet_variants import GRID, VARIANTS, variant_table
-from spectra_lib.records import Metrics, RunRecord, RunRecords
-from spectra_lib.runs import TRUSTED, RunSpec
-from spectra_lib.single_changes import Variant
-from spectra_lib.specification import dataset_spec
-from spectra_lib.training import SpectraBatches, train
+from spectra_lib.runs.record import Metrics, RunRecord
+from spectra_lib.runs.records import RunRecords
+from spectra_lib.runs.specification import TRUSTED, RunSpec
+from spectra_lib.training.execution import SpectraBatches
+from spectra_lib.training.trainer import train
 
 
 def test_peaks_are_found_between_the_points() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from spectra_lib.dataset import SPLITS, make_dataset
-from spectra_lib.peaks import PeakTable
-from spectra_lib.specification import list_datasets
+from spectra_lib.datasets.dataset import SPLITS, make_dataset
+from spectra_lib.datasets.named import list_datasets
+from spectra_lib.datasets.peaks import PeakTable
 
 DIGESTS = {
     ("benchmark", "train"): "ac344988b9393fd9a070c79e55cbf6fbc42cacd7c4e0e8ff6b62dca4b37ccc0e",

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spectra_lib import plugins
-from spectra_lib.cli import app
-from spectra_lib.dataset import make_dataset
-from spectra_lib.display_names import network_name
-from spectra_lib.errors import SpecificationError, SpectraError
+from spectra_lib._base.errors import SpecificationError, SpectraError
+from spectra_lib.analysis.leaderboard import make_leaderboard
+from spectra_lib.cli.app import app
+from spectra_lib.datasets.dataset import make_dataset
 from spectra_lib.figures.leaderboard import leaderboard_rows
-from spectra_lib.leaderboard import make_leaderboard
-from spectra_lib.networks import build_model, list_models, registry
-from spectra_lib.plugins import PluginError, load_installed_plugins, load_plugin, plugin_of
-from spectra_lib.records import load_records, read_record
-from spectra_lib.runs import RunSpec
+from spectra_lib.networks import build_model, list_models, plugins, registry
+from spectra_lib.networks.plugins import PluginError, load_installed_plugins, load_plugin, plugin_of
+from spectra_lib.runs.display_names import network_name
+from spectra_lib.runs.records import load_records
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import read_record
 
 NETWORK = """
 import spectra_lib as sl

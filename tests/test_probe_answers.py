@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 
 import spectra_lib as sl
-from spectra_lib import probe_answers
-from spectra_lib.probes import GRID_SIZE, PAIRS, decision_map, occlusion
-from spectra_lib.records import Predictions, load_records
+from spectra_lib.analysis import probe_answers
+from spectra_lib.datasets.probes import GRID_SIZE, PAIRS, decision_map, occlusion
+from spectra_lib.runs.record import Predictions
+from spectra_lib.runs.records import load_records
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spectra_lib.dataset import make_dataset
-from spectra_lib.probes import GRID_SIZE, PAIRS, decision_map, degrade, occlusion, probe_splits
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.datasets.probes import GRID_SIZE, PAIRS, decision_map, degrade, occlusion, probe_splits
 
 
 @pytest.mark.parametrize("name", list(PAIRS))

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from spectra_lib.campaign import campaign
-from spectra_lib.errors import UnknownNameError
-from spectra_lib.profiles import choose_profile
-from spectra_lib.runs import RunSpec
+from spectra_lib._base.errors import UnknownNameError
+from spectra_lib.experiments.campaign import campaign
+from spectra_lib.experiments.profiles import choose_profile
+from spectra_lib.runs.specification import RunSpec
 
 
 def test_runs_of_the_paper_are_runs_of_the_campaign():

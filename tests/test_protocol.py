@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from spectra_lib.errors import UnknownNameError
-from spectra_lib.protocol import Progress, Protocol, list_protocols, protocol
-from spectra_lib.published import published_runs, published_validation_losses
+from spectra_lib._base.errors import UnknownNameError
+from spectra_lib.paper.published import published_runs, published_validation_losses
+from spectra_lib.runs.protocol import Progress, Protocol, list_protocols, protocol
 
 CURVES = {key: curve.val_loss.tolist() for key, curve in published_validation_losses().groupby(["model", "seed"])}
 RUNS = published_runs().set_index(["model", "seed"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spectra_lib.published import (
+from spectra_lib.paper.published import (
     published_challenge,
     published_confusions,
     published_runs,

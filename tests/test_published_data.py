@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from spectra_lib.dataset import SPLITS, Dataset
-from spectra_lib.specification import Fingerprint
+from spectra_lib.datasets.dataset import SPLITS, Dataset
+from spectra_lib.datasets.specification import Fingerprint
 
 NAMES = ("benchmark", "challenge")
 KEYS = {"train": "train", "validation": "val", "test": "test"}

@@ -6,7 +6,7 @@ import sys
 
 SAY = (
     "import os, sys\n"
-    "from spectra_lib.quiet_import import without_notes\n"
+    "from spectra_lib._base.quiet_import import without_notes\n"
     "with without_notes():\n"
     "    os.write(2, b'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n')\n"
     "    os.write(2, b'I0000 00:00:1795868870.624857    1609 port.cc:153] oneDNN custom operations are on.\\n')\n"
@@ -48,7 +48,7 @@ def test_what_was_said_before_the_process_was_ended_comes_through():
 
 
 def test_it_works_without_standard_error():
-    script = "from spectra_lib.quiet_import import without_notes\nwith without_notes():\n    pass\nprint('done')"
+    script = "from spectra_lib._base.quiet_import import without_notes\nwith without_notes():\n    pass\nprint('done')"
     with subprocess.Popen(
         ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, script], stdout=subprocess.PIPE, text=True
     ) as process:

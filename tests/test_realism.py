@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 from scipy.signal import peak_widths
 
+from spectra_lib._base.errors import SpectraError
 from spectra_lib.baselines import fit_baseline
-from spectra_lib.dataset import SPLITS, RealisticSplit, Split, export_dataset, make_dataset
-from spectra_lib.errors import SpectraError
-from spectra_lib.execution import execute
+from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.datasets.dataset import SPLITS, RealisticSplit, Split, export_dataset, make_dataset
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.rendering import render
+from spectra_lib.datasets.specification import DatasetSpec, Realism
 from spectra_lib.networks import build_logits
-from spectra_lib.observer import ideal_observer
-from spectra_lib.peaks import PeakTable
-from spectra_lib.runs import RunSpec
-from spectra_lib.specification import DatasetSpec, Realism, dataset_spec
-from spectra_lib.spectra import render
-from spectra_lib.training import train
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.training.execution import execute
+from spectra_lib.training.trainer import train
 
 NOISE, BACKGROUND, LORENTZIAN = {"noise": (0.01, 0.03)}, {"background": (0.1, 0.3)}, {"lorentzian": (0.2, 0.8)}
 STRAIN, TEXTURE = {"strain": 0.02}, {"texture": 0.5}

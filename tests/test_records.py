@@ -12,26 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectra_lib.dataset import Dataset, fresh_seed, make_dataset
-from spectra_lib.errors import StoreError
-from spectra_lib.fresh import FreshPredictions
-from spectra_lib.protocol import Progress, protocol
-from spectra_lib.records import (
-    BusyError,
-    History,
-    Metrics,
-    NewerRecordError,
-    Predictions,
-    RunRecord,
-    RunRecords,
-    RunStore,
-    Session,
-    data_digests,
-    find_faults,
-    load_records,
-    read_record,
-)
-from spectra_lib.runs import RunSpec
+from spectra_lib._base.errors import StoreError
+from spectra_lib.datasets.dataset import Dataset, fresh_seed, make_dataset
+from spectra_lib.runs.fresh import FreshPredictions
+from spectra_lib.runs.protocol import Progress, protocol
+from spectra_lib.runs.record import History, Metrics, Predictions, RunRecord, Session, data_digests
+from spectra_lib.runs.records import RunRecords, find_faults, load_records
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import BusyError, NewerRecordError, RunStore, read_record
 
 EPOCHS = 3
 
@@ -281,8 +269,8 @@ def test_asking_about_a_run_leaves_no_trace(record, tmp_path):
 def test_a_run_is_free_again_when_its_process_is_killed(record, tmp_path):
     script = (
         "import sys, time\n"
-        "from spectra_lib.records import RunStore\n"
-        "from spectra_lib.runs import TRUSTED, RunSpec\n"
+        "from spectra_lib.runs.store import RunStore\n"
+        "from spectra_lib.runs.specification import TRUSTED, RunSpec\n"
         "with RunStore(sys.argv[1]).lock(RunSpec.model_validate_json(sys.argv[2], context=TRUSTED)):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(120)\n"

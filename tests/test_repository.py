@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from spectra_lib.repository import VARIABLE, Repository, find_repository
+from spectra_lib.book.repository import VARIABLE, Repository, find_repository
 
 
 @pytest.fixture

@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from spectra_lib import backend, training
-from spectra_lib.cli import app
-from spectra_lib.dataset import make_dataset
-from spectra_lib.protocol import Progress, protocol
-from spectra_lib.records import Metrics, Predictions, RunRecord, RunRecords, RunStore, load_records, read_record
-from spectra_lib.run_judgement import Failure, converged_runs, failed_runs, failure_text, failures, has_failed
-from spectra_lib.runs import RunSpec
-from spectra_lib.training import train
-from spectra_lib.weights import load_model
+from spectra_lib.cli.app import app
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.runs.judgement import Failure, failure_text, failures, has_failed
+from spectra_lib.runs.protocol import Progress, protocol
+from spectra_lib.runs.record import Metrics, Predictions, RunRecord
+from spectra_lib.runs.records import RunRecords, converged_runs, failed_runs, load_records
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import RunStore, read_record
+from spectra_lib.training import backend
+from spectra_lib.training import trainer as training
+from spectra_lib.training.prediction import load_model
+from spectra_lib.training.trainer import train
 
 # Weights of this size overflow in the first steps.
 HOPELESS = {"dataset": "smoke", "model": "vgg", "batch_size": 8, "learning_rate": 1e30, "max_epochs": 40}

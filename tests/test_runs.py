@@ -2,9 +2,10 @@
 
 import pytest
 
-from spectra_lib.errors import SpecificationError
-from spectra_lib.runs import TRUSTED, RunSpec
-from spectra_lib.specification import DatasetSpec, dataset_spec
+from spectra_lib._base.errors import SpecificationError
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.datasets.specification import DatasetSpec
+from spectra_lib.runs.specification import TRUSTED, RunSpec
 
 MINE = DatasetSpec(name="mine", n_points=300, n_classes=3)
 

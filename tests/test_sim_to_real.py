@@ -5,15 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spectra_lib import measured, sim_to_real
-from spectra_lib.dataset import make_dataset
+from spectra_lib.datasets import measured_packages as measured
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.datasets.measured import MeasuredSpectrum
+from spectra_lib.datasets.measured_files import SUBSTANCES, RamanMeasurement
+from spectra_lib.datasets.specification import Fingerprint
+from spectra_lib.experiments import sim_to_real
+from spectra_lib.experiments.sim_to_real import GRID, MeasuredSplit
 from spectra_lib.figures import real_spectra as figures
 from spectra_lib.figures.style import new_figure
-from spectra_lib.measured import SUBSTANCES, MeasuredSpectrum, RamanMeasurement
-from spectra_lib.runs import RunSpec
-from spectra_lib.sim_to_real import GRID, MeasuredSplit
-from spectra_lib.specification import Fingerprint
-from spectra_lib.training import train
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.training.trainer import train
 
 LISTS = (
     Fingerprint(positions=(60, 300, 520), heights=(0.3, 0.2, 1.0)),

@@ -6,16 +6,17 @@ import keras
 import numpy as np
 import pytest
 
-from spectra_lib import backend
-from spectra_lib.dataset import Split, make_dataset
-from spectra_lib.execution import SpectraBatches, execute
+from spectra_lib.datasets.dataset import Split, make_dataset
+from spectra_lib.datasets.named import dataset_spec
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.specification import Realism
 from spectra_lib.networks import build_logits
-from spectra_lib.peaks import PeakTable
-from spectra_lib.runs import RunSpec
-from spectra_lib.sparse_convolution import SparseNetwork, index_tables
-from spectra_lib.sparse_plan import plan_sparse
-from spectra_lib.specification import Realism, dataset_spec
-from spectra_lib.training import train
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.training import backend
+from spectra_lib.training.execution import SpectraBatches, execute
+from spectra_lib.training.sparse_convolution import SparseNetwork, index_tables
+from spectra_lib.training.sparse_plan import plan_sparse
+from spectra_lib.training.trainer import train
 
 N_POINTS, N_CLASSES = 1000, 7
 PUBLISHED = ("cnn2", "cnn3", "cnn6", "vgg", "resnet", "cnn_bn", "inc3", "inc6")

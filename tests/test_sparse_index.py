@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spectra_lib.sparse_index import Field, align, count_windows, input_table, lay_windows, n_valid
+from spectra_lib.training.sparse_index import Field, align, count_windows, input_table, lay_windows, n_valid
 
 
 def spread_in_loops(field: Field, active: np.ndarray) -> list[list[bool]]:

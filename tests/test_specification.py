@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from spectra_lib.errors import SpecificationError, SpectraError, UnknownNameError
-from spectra_lib.peaks import PeakTable
-from spectra_lib.specification import DatasetSpec, Fingerprint, Variation, dataset_spec, list_datasets
+from spectra_lib._base.errors import SpecificationError, SpectraError, UnknownNameError
+from spectra_lib.datasets.named import dataset_spec, list_datasets
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.specification import DatasetSpec, Fingerprint, Variation
 
 ONE = {"positions": [10], "heights": [1.0]}
 TWO = {"positions": [20], "heights": [1.0]}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from spectra_lib.errors import SpectraError
-from spectra_lib.peaks import PeakTable
-from spectra_lib.spectra import ROWS_WORTH_A_THREAD, gaussian_maximum, render
+from spectra_lib._base.errors import SpectraError
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.rendering import ROWS_WORTH_A_THREAD, gaussian_maximum, render
 
 
 def by_scipy(table: PeakTable, row: int, n_points: int) -> np.ndarray:

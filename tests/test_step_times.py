@@ -2,10 +2,10 @@
 
 import pytest
 
-from spectra_lib.errors import StoreError
+from spectra_lib._base.errors import StoreError
+from spectra_lib.experiments.step_times import StepTime, StepTimes, load_step_times, save_step_times
 from spectra_lib.figures.methods import step_rows, sum_of_steps
 from spectra_lib.networks.catalogue import PUBLISHED
-from spectra_lib.step_times import StepTime, StepTimes, load_step_times, save_step_times
 
 
 def times_of(*rows, **fields):

@@ -16,13 +16,16 @@ import keras
 import numpy as np
 import pytest
 
-from spectra_lib import backend, machine, training
-from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import BudgetError, SpectraError, StoreError
+from spectra_lib._base import machine
+from spectra_lib._base.errors import BudgetError, SpectraError, StoreError
+from spectra_lib.datasets.dataset import make_dataset
 from spectra_lib.networks import describe_model
-from spectra_lib.records import BusyError, RunStore
-from spectra_lib.runs import RunSpec
-from spectra_lib.training import SpectraBatches, epoch_order, train
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import BusyError, RunStore
+from spectra_lib.training import backend
+from spectra_lib.training import trainer as training
+from spectra_lib.training.execution import SpectraBatches
+from spectra_lib.training.trainer import epoch_order, train
 
 # Dropout in the dense layers, a plateau within reach, and seconds of work.
 FIELDS = {"dataset": "smoke", "model": "cnn2", "seed": 3, "max_epochs": 4, "options": {"hidden_units": [16]}}
@@ -61,10 +64,10 @@ def train_in_own_process(
     script = (
         "import json, os, resource, signal, sys, time\n"
         "from pathlib import Path\n"
-        "from spectra_lib import training\n"
-        "from spectra_lib.dataset import make_dataset\n"
-        "from spectra_lib.records import RunStore\n"
-        "from spectra_lib.runs import RunSpec\n"
+        "from spectra_lib.training import trainer as training\n"
+        "from spectra_lib.datasets.dataset import make_dataset\n"
+        "from spectra_lib.runs.store import RunStore\n"
+        "from spectra_lib.runs.specification import RunSpec\n"
         "spec, store = RunSpec(**json.loads(sys.argv[1])), sys.argv[2]\n"
         "killed_after, no_room_after, keep_weights = json.loads(sys.argv[3])\n"
         "make_dataset('smoke').train.spectra()  # compiled, and that written\n"
@@ -326,9 +329,9 @@ def test_a_run_in_other_hands_is_refused(tmp_path):
 def test_two_processes_do_a_run_once(undisturbed, tmp_path):
     script = (
         "import json, sys\n"
-        "from spectra_lib.records import BusyError\n"
-        "from spectra_lib.runs import RunSpec\n"
-        "from spectra_lib.training import train\n"
+        "from spectra_lib.runs.store import BusyError\n"
+        "from spectra_lib.runs.specification import RunSpec\n"
+        "from spectra_lib.training.trainer import train\n"
         "try:\n"
         "    print(len(train(RunSpec(**json.loads(sys.argv[1])), sys.argv[2], quiet=True).sessions))\n"
         "except BusyError:\n"
@@ -419,7 +422,7 @@ def test_large_values_are_assigned_whole(monkeypatch):
 
 
 def test_tensorflow_does_not_bring_jax_along_but_jax_can_be_had():
-    lines = ("import sys", "import spectra_lib.training", "print('jax' in sys.modules)")
+    lines = ("import sys", "import spectra_lib.training.trainer", "print('jax' in sys.modules)")
     script = "\n".join((*lines, "import jax; print(jax.numpy.ones(2).sum())"))
     done = subprocess.run(
         [sys.executable, "-c", script],

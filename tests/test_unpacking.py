@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spectra_lib.errors import SpecificationError, StoreError
-from spectra_lib.names import check_name, path_inside
-from spectra_lib.unpacking import Limits, extract, move_all
+from spectra_lib._base.errors import SpecificationError, StoreError
+from spectra_lib._base.names import check_name, path_inside
+from spectra_lib._base.unpacking import Limits, extract, move_all
 
 NAMES = r"[a-z]+/[a-z.]+\.json"
 

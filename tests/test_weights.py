@@ -13,15 +13,15 @@ import pytest
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from spectra_lib.archive import pack_records, unpack_archive
-from spectra_lib.cli import app
-from spectra_lib.dataset import make_dataset
-from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
-from spectra_lib.records import RunStore, best_classes, load_records, record_text
-from spectra_lib.runs import RunSpec
-from spectra_lib.training import train
-from spectra_lib.verification import verify
-from spectra_lib.weights import (
+from spectra_lib._base.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib.cli.app import app
+from spectra_lib.datasets.dataset import make_dataset
+from spectra_lib.runs.archive import pack_records, unpack_archive
+from spectra_lib.runs.record import best_classes
+from spectra_lib.runs.records import load_records
+from spectra_lib.runs.specification import RunSpec
+from spectra_lib.runs.store import RunStore, record_text
+from spectra_lib.runs.weights import (
     ARRAYS,
     CARD,
     ModelCard,
@@ -29,11 +29,13 @@ from spectra_lib.weights import (
     each_weight,
     find_record,
     hash_weights,
-    load_model,
     read_card,
     save_weights,
     weights_path,
 )
+from spectra_lib.training.prediction import load_model
+from spectra_lib.training.trainer import train
+from spectra_lib.training.verification import verify
 
 BN = RunSpec(dataset="smoke", model="cnn_bn", max_epochs=2, options={"hidden_units": [8]})
 PEAKNET = RunSpec(dataset="smoke", model="peaknet", max_epochs=2)

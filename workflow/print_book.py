@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from spectra_lib.book import render_single_page
+from spectra_lib.book.rendering import render_single_page
 
 PREPARE = """async () => {
   for (const folded of document.querySelectorAll("details")) folded.open = true;

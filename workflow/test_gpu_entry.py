@@ -74,7 +74,7 @@ def try_training(python: Path, folder: Path) -> None:
     done = command(python, folder, *options, "--store", "third", "--archive", "whole.tar.gz")
     expect(done.returncode == 0, f"uninterrupted: {done.stderr}")
     compare = (
-        "from spectra_lib.records import load_records\n"
+        "from spectra_lib.runs.records import load_records\n"
         "second, third = ({r.digest: r for r in load_records(s)} for s in ('second', 'third'))\n"
         f"assert set(second) == set(third) and len(second) == {len(RUNS)}, (len(second), len(third))\n"
         "assert all(second[key].result() == third[key].result() for key in third)\n"
@@ -87,7 +87,7 @@ def try_training(python: Path, folder: Path) -> None:
 
 def stop_half_way(python: Path, folder: Path, options: list[str]) -> int:
     """Start the command, send SIGTERM once a checkpoint is there, and give its exit code."""
-    words = [python, "-m", "spectra_lib.gpu_campaign", *options]
+    words = [python, "-m", "spectra_lib.experiments.gpu_campaign", *options]
     with subprocess.Popen(words, cwd=folder, env=environment()) as process:
         end = time.monotonic() + LIMIT
         while not list((folder / "first" / ".work").glob("smoke-*/state-00[1-9]?.npz")):
@@ -130,7 +130,7 @@ def environment() -> dict[str, str]:
 
 def command(python: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the command for a GPU."""
-    return run([python, "-m", "spectra_lib.gpu_campaign", *options], folder)
+    return run([python, "-m", "spectra_lib.experiments.gpu_campaign", *options], folder)
 
 
 def run(words: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:

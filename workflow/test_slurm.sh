@@ -97,7 +97,7 @@ wait "$snakemake"
 
 "$python" - "$store" "$victim" <<'CHECK'
 import sys
-from spectra_lib.records import load_records
+from spectra_lib.runs.records import load_records
 
 store, victim = sys.argv[1:]
 records = load_records(store)

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import Dataset, Split
+from spectra_lib.datasets.dataset import Dataset, Split
 
 SpectraRows: TypeAlias = "NDArray[np.float32] | scipy.sparse.csr_array"
 """Spectra or features of them, shape (n_spectra, n), each row of unit length."""
@@ -34,7 +34,7 @@ def sparse_spectra(split: Split) -> scipy.sparse.csr_array:
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.datasets.dataset import make_dataset
     >>> sparse_spectra(make_dataset("smoke").test).shape
     (36, 256)
     """

@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from spectra_lib.baselines.features import Features, choose_width
 from spectra_lib.baselines.registry import register_baseline
-from spectra_lib.dataset import Dataset, Split
+from spectra_lib.datasets.dataset import Dataset, Split
 
 TREES = 50
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from spectra_lib.baselines.features import Features, choose_width
 from spectra_lib.baselines.registry import register_baseline
-from spectra_lib.dataset import Dataset, Split
+from spectra_lib.datasets.dataset import Dataset, Split
 
 STEPS = 50
 INVERSE_PENALTY = 100.0

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra_lib._base.errors import SpectraError
 from spectra_lib.baselines.registry import register_baseline
-from spectra_lib.class_centres import ClassCentres
-from spectra_lib.dataset import Dataset, Split
-from spectra_lib.errors import SpectraError
-from spectra_lib.observer import nearest_of_best, posterior
-from spectra_lib.peak_finding import find_peak_lists
-from spectra_lib.peak_likelihood import Evidence, TrainingLaw, evidence
-from spectra_lib.peaks import PeakTable
+from spectra_lib.bayes.class_centres import ClassCentres
+from spectra_lib.bayes.classifier import nearest_of_best, posterior
+from spectra_lib.bayes.likelihood import Evidence, evidence
+from spectra_lib.bayes.peak_finding import find_peak_lists
+from spectra_lib.bayes.training_distribution import TrainingLaw
+from spectra_lib.datasets.dataset import Dataset, Split
+from spectra_lib.datasets.peaks import PeakTable
 
 CHUNK = 256
 HEIGHT_ERROR = 1e-6

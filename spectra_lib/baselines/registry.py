@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import Dataset, Split
-from spectra_lib.errors import SpecificationError, UnknownNameError
-from spectra_lib.names import check_name
+from spectra_lib._base.errors import SpecificationError, UnknownNameError
+from spectra_lib._base.names import check_name
+from spectra_lib.datasets.dataset import Dataset, Split
 
 
 class Baseline(Protocol):
@@ -53,7 +53,7 @@ def register_baseline(name: str) -> Callable[[Fit], Fit]:
     ... def fit(dataset): ...
     Traceback (most recent call last):
     ...
-    spectra_lib.errors.SpecificationError: a baseline named 'cosine' is registered already; choose another name
+    spectra_lib._base.errors.SpecificationError: a baseline named 'cosine' is registered already; choose another name
     """
 
     def decorate(fit: Fit) -> Fit:
@@ -113,7 +113,7 @@ def fit_baseline(name: str, dataset: Dataset) -> Baseline:
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("smoke")
     >>> fit_baseline("peak_matcher", data).predict(data.test)[:10]
     array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1])

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spectra_lib import machine
+from spectra_lib._base import machine
+from spectra_lib._base.errors import SpecificationError
+from spectra_lib._base.names import Name
+from spectra_lib._base.values import Value
 from spectra_lib.baselines.registry import fit_baseline
-from spectra_lib.dataset import Dataset
-from spectra_lib.errors import SpecificationError
-from spectra_lib.names import Name
-from spectra_lib.records import data_digests
-from spectra_lib.specification import DatasetOrName, DatasetSpec, Value, dataset_spec
+from spectra_lib.datasets.dataset import Dataset
+from spectra_lib.datasets.named import DatasetOrName, dataset_spec
+from spectra_lib.datasets.specification import DatasetSpec
+from spectra_lib.runs.record import data_digests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +64,7 @@ class BaselineResult(Value):
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.datasets.dataset import make_dataset
     >>> result = measure_baseline("cosine", make_dataset("smoke"))
     >>> BaselineResult.from_json(result.to_json()) == result
     True
@@ -174,7 +176,7 @@ def measure_baseline(name: str, dataset: Dataset) -> BaselineResult:
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.datasets.dataset import make_dataset
     >>> measure_baseline("peak_matcher", make_dataset("smoke")).test_errors
     0
     """

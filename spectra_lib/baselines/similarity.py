@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectra_lib.baselines.features import Features, SpectraRows, choose_width, most_similar, sparse_spectra
 from spectra_lib.baselines.registry import register_baseline
-from spectra_lib.dataset import Dataset, Split
+from spectra_lib.datasets.dataset import Dataset, Split
 
 
 @dataclass(frozen=True)

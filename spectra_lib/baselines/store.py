@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spectra_lib.atomic_file import write_whole
+from spectra_lib._base.atomic_file import write_whole
+from spectra_lib._base.errors import SpectraError, StoreError, UnknownNameError
+from spectra_lib._base.names import path_inside
 from spectra_lib.baselines.registry import list_baselines
 from spectra_lib.baselines.result import BaselineResult, measure_baseline
-from spectra_lib.dataset import Dataset, make_dataset
-from spectra_lib.errors import SpectraError, StoreError, UnknownNameError
-from spectra_lib.names import path_inside
-from spectra_lib.specification import DatasetSpec
+from spectra_lib.datasets.dataset import Dataset, make_dataset
+from spectra_lib.datasets.specification import DatasetSpec
 
 FOLDER = "baselines"
 """Folder of these results, in the store of the run records."""

@@ -15,12 +15,12 @@ from spectra_lib.claims import benchmark, causes, challenge, dataset
 from spectra_lib.claims.evidence import Evidence, gather_evidence
 from spectra_lib.claims.registry import Claim, Finding, claim, judge, list_claims
 from spectra_lib.claims.verdict import Outcome, Verdict
-from spectra_lib.records import load_records
+from spectra_lib.runs.records import load_records
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from spectra_lib.dataset import Dataset
+    from spectra_lib.datasets.dataset import Dataset
 
 GROUPS = {
     "dataset": "Dataset",

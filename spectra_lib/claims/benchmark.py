@@ -2,57 +2,60 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.ndimage import median_filter
 
+from spectra_lib._base.wording import counted, figure
+from spectra_lib.analysis.curves import final_loss, loss_jumps
+from spectra_lib.analysis.statistics import CONFIDENCE, binomial_interval, mean_above_zero, rank_correlation
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
     SEEDS,
-    binomial_interval,
     compare_groups,
     conclude,
     conclude_for_every_run,
     counts,
-    mean_above_zero,
     shortage,
     side_of,
     waiting,
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict
-from spectra_lib.display_names import network_name
+from spectra_lib.claims.verdict import Outcome, Verdict
 from spectra_lib.networks.catalogue import PUBLISHED
 from spectra_lib.networks.sizes import size_of
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.wording import counted, figure
+from spectra_lib.runs.display_names import network_name
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords
 
 SECTION = "Results, Benchmark results"
+
 
 TESTED, TRAINED = 4500, 25_000
 """Test and training spectra that the claims count in; other numbers are scaled to them."""
 
+
 CONSIDERABLY = 0.75
 """Considerably or substantially fewer errors: less than this fraction."""
+
 
 CONVOLUTIONS = {model: size_of(model).convolutions for model in PUBLISHED}
 """Convolutions of each network, those of parallel branches and shortcuts included."""
 
+
 PLAIN = ("cnn2", "cnn3", "cnn6")
+
+
 NORMALISED = ("cnn_bn", "resnet")
 """Plain convolutional networks, and those with batch normalisation."""
 
+
 VARIES = 0.1
 """Scatter between seeds, relative to the mean, from which results vary substantially."""
-
-JUMP_WINDOW = 5
-"""Epochs of the running median that a loss jumps away from: an excursion of one or two epochs is a jump."""
 
 
 def errors_of(record: RunRecord) -> float:
@@ -68,54 +71,6 @@ def training_errors(record: RunRecord) -> float:
 def running_training_errors(record: RunRecord) -> float:
     """Misclassified training spectra as the running average of the kept epoch gives them, scaled to 25,000."""
     return (1 - record.history.accuracy[record.kept_epoch]) * TRAINED
-
-
-def loss_jumps(record: RunRecord) -> float:
-    """Tell how much a validation loss goes up and down, in decades: its mean distance from a running median.
-
-    The median runs over five epochs. It equals the loss wherever that only falls or only rises, however steeply, so
-    that neither good training nor plain divergence counts, and a curve with one turning point hardly does. A loss that
-    is not finite counts as ten times the largest finite one of its run.
-    """
-    return jumpiness(record.history.val_loss)
-
-
-def jumpiness(losses: Sequence[float | None]) -> float:
-    """Give the mean distance of the logarithm of a curve from its running median (`loss_jumps`).
-
-    Examples
-    --------
-    >>> jumpiness([0.8, 0.4, 0.2, 0.1, 0.05]), jumpiness([0.1, 0.2, 0.4, 0.8, 1.6])
-    (0.0, 0.0)
-    >>> round(jumpiness([0.1, 0.1, 0.1, 1.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]), 9)  # one decade in ten epochs
-    0.1
-    """
-    finite = [max(loss, 1e-12) for loss in losses if loss is not None and math.isfinite(loss)]
-    if not finite:
-        return 0.0
-    known = [10 * max(finite) if loss is None or not math.isfinite(loss) else max(loss, 1e-12) for loss in losses]
-    decades = np.log10(known)
-    return float(np.abs(decades - median_filter(decades, JUMP_WINDOW, mode="nearest")).mean())
-
-
-def never_improved(record: RunRecord) -> bool:
-    """Tell whether no later epoch had a lower validation loss than the first one.
-
-    Examples
-    --------
-    >>> from spectra_lib.records import RunRecord, History
-    >>> run = RunRecord.model_construct(history=History(val_loss=(0.5, 0.7, None)))
-    >>> never_improved(run)
-    True
-    """
-    first, *later = (math.inf if loss is None else loss for loss in record.history.val_loss)
-    return bool(later) and min(later) >= first
-
-
-def final_loss(record: RunRecord) -> float:
-    """Validation loss at the end, the median of the last ten epochs, in decades; as large as can be if not finite."""
-    losses = [math.inf if loss is None else max(loss, 1e-12) for loss in record.history.val_loss[-10:]]
-    return float(np.log10(min(np.median(losses), 1e12)))
 
 
 def published_networks(evidence: Evidence, models: Iterable[str] = PUBLISHED) -> dict[str, RunRecords]:
@@ -284,18 +239,6 @@ def depth_does_not_help(evidence: Evidence) -> Verdict:
         f"low a value has a chance of {test.pvalue:.3f} if they were unrelated."
     )
     return Verdict(outcome, effect, meaning, *counts(groups), "runs", sentence, interval)
-
-
-def rank_correlation(first: Iterable[float], second: Iterable[float]) -> float:
-    """Spearman's correlation; 0 if one side does not vary.
-
-    Examples
-    --------
-    >>> rank_correlation([1, 2, 3], [30, 20, 10]), rank_correlation([1, 2], [5, 5])
-    (-1.0, 0.0)
-    """
-    both = [np.array(list(values), dtype=float) for values in (first, second)]
-    return float(stats.spearmanr(*both).statistic) if all(map(np.ptp, both)) else 0.0
 
 
 @claim(13, SECTION, "VGG and Resnet are not substantially better than the plain CNNs.", uses="test errors")

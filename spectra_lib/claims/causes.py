@@ -3,63 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import softmax
 
+from spectra_lib._base.wording import counted, figure
+from spectra_lib.analysis.confusable import Cause, cause_of_pair
+from spectra_lib.analysis.decisive_peaks import decisive_peak, fewest_on_the_wrong_side, nearest_training_spectra
+from spectra_lib.analysis.linear_layers import HIDDEN_LAYERS, collapse_gap
+from spectra_lib.analysis.overlap import needed_by_pair
+from spectra_lib.analysis.probe_answers import MIN_PEAKS, explained_by_axes, largest_peak_surplus, occlusion_by_network
+from spectra_lib.analysis.statistics import Comparison, mean_above_zero
 from spectra_lib.claims.benchmark import majority, published_networks
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
     SEEDS,
-    Comparison,
     compare_groups,
     conclude,
     conclude_for_every_run,
     counts,
-    mean_above_zero,
     shortage,
     waiting,
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import Outcome, Verdict
-from spectra_lib.confusions import (
-    Cause,
-    cause_of_pair,
-    decisive_peak,
-    fewest_on_the_wrong_side,
-    nearest_training_spectra,
-    needed_by_pair,
-)
-from spectra_lib.dataset import Dataset
-from spectra_lib.dataset_statistics import peaks_of
-from spectra_lib.display_names import network_name
-from spectra_lib.networks.catalogue import PUBLISHED, facts, published_activation
-from spectra_lib.probe_answers import MIN_PEAKS, explained_by_axes, occlusion_by_network
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.wording import counted, figure
+from spectra_lib.datasets.dataset import Dataset
+from spectra_lib.datasets.statistics import peaks_of
+from spectra_lib.networks.catalogue import PUBLISHED
+from spectra_lib.runs.display_names import network_name
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords
 
 CAUSES = "Results, Misclassification causes"
+
+
 MINOR_PEAKS = "Results, Overlooking minor peaks"
+
+
 POSITIONS = "Results, Overlapping peak positions"
+
+
 INTENSITIES = "Results, Overlapping peak intensities"
 
+
 FEW_PEAKS = 4
+
+
 MORE_PAIRS = 6
+
 
 MINOR_PAIR, POSITION_PAIR, INTENSITY_PAIR = (246, 382), (8, 318), (164, 281)
 """The three pairs of classes that the paper looks into, one for each cause."""
-
-HIDDEN_LAYERS: Mapping[str, tuple[int, ...]] = {
-    model: facts(model).hidden_units for model in PUBLISHED if published_activation(model) == "linear"
-}
-"""Widths of the hidden layers of the networks in which they are linear."""
-
-FEATURES_USED = 32
-"""Features that are not zero in the numerical check: those that are add nothing to any product."""
 
 
 def _runs(evidence: Evidence) -> list[RunRecord]:
@@ -234,30 +229,6 @@ def largest_peak_weighs_too_much(evidence: Evidence) -> Verdict:
         else ""
     )
     return conclude(compared, groups, "percentage points beyond peak matching", planned=len(PUBLISHED), remark=remark)
-
-
-def largest_peak_surplus(table: pd.DataFrame) -> pd.Series:
-    """Tell for each class how much more often answers change without its largest peak than without another one.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Answers as `spectra_lib.probe_answers.occlusion_answers` gives them, of one run or of several.
-
-    Returns
-    -------
-    Series of float
-        In percentage points, by class.
-
-    Examples
-    --------
-    >>> rows = {"label": 7, "rank": [0, 1, 2], "changed": [True, True, False]}
-    >>> largest_peak_surplus(pd.DataFrame(rows)).to_dict()
-    {7: 50.0}
-    """
-    changed = 100 * table.changed.astype(float)
-    largest = table["rank"] == 0
-    return changed[largest].groupby(table.label).mean() - changed[~largest].groupby(table.label).mean()
 
 
 @claim(23, MINOR_PEAKS, "Six more pairs of classes fail because of a minor peak.", uses="pairs confused in any run")
@@ -471,40 +442,3 @@ def linear_layers_collapse(evidence: Evidence) -> Verdict:
     )
     n = len(gaps)
     return Verdict(outcome, gaps[worst], "largest difference of a probability", n, n, "networks", sentence)
-
-
-def collapse_gap(hidden: Sequence[int], n_classes: int, activation: str, seed: int = 0) -> float:
-    """Largest difference between class probabilities through a random stack of dense layers and through their product.
-
-    Parameters
-    ----------
-    hidden : sequence of int
-        Widths of the hidden layers.
-    n_classes : int
-        Width of the output.
-    activation : {"linear", "relu"}
-        Activation of the hidden layers in the stack; the product knows none.
-    seed : int
-        Seed of weights and features.
-
-    Examples
-    --------
-    >>> collapse_gap((40, 30), 5, "linear") < 1e-12, collapse_gap((40, 30), 5, "relu") > 1e-3
-    (True, True)
-    """
-    rng = np.random.default_rng(seed)
-    widths = [FEATURES_USED, *hidden, n_classes]
-    signal = features = rng.standard_normal((16, FEATURES_USED))
-    product, shift = np.eye(FEATURES_USED), np.zeros((1, FEATURES_USED))
-    for number, (n_in, n_out) in enumerate(pairwise(widths)):
-        weights, bias = rng.standard_normal((n_in, n_out)) / np.sqrt(n_in), rng.standard_normal(n_out) / 10
-        signal = _multiply(signal, weights) + bias
-        if activation == "relu" and number < len(hidden):
-            signal = np.maximum(signal, 0.0)
-        product, shift = _multiply(product, weights), _multiply(shift, weights) + bias
-    return float(np.abs(softmax(signal, axis=1) - softmax(_multiply(features, product) + shift, axis=1)).max())
-
-
-def _multiply(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Matrix product on one thread: on a busy machine the many threads of `@` wait for one another."""
-    return np.einsum("ij,jk->ik", first, second)

@@ -7,65 +7,64 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import stats
 
-from spectra_lib.claims.benchmark import PLAIN, loss_jumps, never_improved
+from spectra_lib._base.wording import counted, figure, signed
+from spectra_lib.analysis.curves import loss_jumps, never_improved
+from spectra_lib.analysis.paired_comparison import pairs_by_seed
+from spectra_lib.analysis.statistics import Comparison, binomial_interval, compare, mean_above_zero
+from spectra_lib.claims.benchmark import PLAIN
 from spectra_lib.claims.comparison import (
     ALL_SEEDS,
     SEEDS,
-    Comparison,
-    binomial_interval,
-    compare,
     compare_groups,
     conclude,
     conclude_for_every_run,
     counts,
-    mean_above_zero,
-    pairs_by_seed,
     side_of,
     waiting,
 )
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import Outcome, Verdict
-from spectra_lib.display_names import name_runs, network_name
+from spectra_lib.experiments.single_changes import ABLATIONS, POOL_SCALE
 from spectra_lib.networks.catalogue import PUBLISHED, has_hidden_layers
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.run_judgement import failed_runs, has_failed
-from spectra_lib.single_changes import POOL_SCALE
-from spectra_lib.wording import counted, figure, signed
+from spectra_lib.runs.display_names import name_runs, network_name
+from spectra_lib.runs.judgement import has_failed
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords, failed_runs
 
 SECTION = "Results, Challenging test dataset"
+
 
 WITH_HIDDEN = tuple(model for model in PUBLISHED if has_hidden_layers(model))
 """Published networks with hidden layers, the only ones that an activation can be put into."""
 
-ABLATIONS = (
-    ("cnn6", "cnn6_bn"),
-    ("cnn6", "cnn6_convdo"),
-    ("cnnbn_mod", "cnn_bn"),
-    ("vgg_mod", "vgg"),
-    ("resnet_mod", "resnet"),
-)
-"""The network without batch normalisation or convolutional dropout, and its counterpart with it (Table 2)."""
 
 NORMALISATIONS = tuple(pair for pair in ABLATIONS if pair[1] in ("cnn6_bn", "cnn_bn", "resnet"))
 """Those in which batch normalisation is what differs."""
 
+
 NEAR = (85.0, 95.0)
 """Per cent that count as close to 90."""
+
 
 LITTLE = 5.0
 """A gain below this many percentage points is little."""
 
+
 AS_GOOD = 3.0
 """A network that is less than this many percentage points behind another reaches it."""
+
 
 POOLING_OPTION = POOL_SCALE
 """Option of a network that scales window and stride of its pools; below 1 is less pooling."""
 
+
 POSITION_CLASSES = range(9, 18)
 """Classes of the challenging set that peak positions tell apart."""
 
+
 BEYOND_CHANCE = 0.001
+
 
 Pairs = Sequence[tuple[RunRecord, RunRecord]]
 """Runs with ReLU and with linear layers, of equal seed and backend."""

@@ -2,97 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from scipy import stats
-
-from spectra_lib.claims.verdict import CONFIDENCE, Outcome, Verdict, interval_text
-from spectra_lib.display_names import network_name
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.wording import figure
+from spectra_lib.analysis.statistics import CONFIDENCE, Comparison, bonferroni, compare
+from spectra_lib.claims.verdict import Outcome, Verdict
+from spectra_lib.runs.display_names import network_name
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords
 
 SEEDS = 3
 """Runs that a group needs before it is compared."""
 
+
 ALL_SEEDS = 5
 """Runs of a network in the paper: what a claim on every run needs to be supported."""
+
 
 LISTED = 3
 """Comparisons that a sentence names at most."""
 
+
 Groups = Mapping[str, RunRecords]
 """Runs by network, or by network and activation with a space between them."""
 
+
 Value = Callable[[RunRecord], float]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How much a claim that one quantity is larger than another holds good.
-
-    Attributes
-    ----------
-    name : str
-        What is compared.
-    difference : float
-        The effect.
-    error : float
-        Its standard error.
-    freedom : float
-        Degrees of freedom of the error.
-    bar : float
-        What the effect lies above if the claim is right: 0, or less where the claim allows some distance.
-
-    Examples
-    --------
-    >>> near = Comparison("a against b", difference=-1.0, error=0.5, freedom=8, bar=-3.0)
-    >>> near.above(), near.below(), near.text
-    (True, False, 'a against b −1 (−2.15 to 0.153; claimed above −3)')
-    """
-
-    name: str
-    difference: float
-    error: float
-    freedom: float
-    bar: float = 0.0
-
-    def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
-        """Student's interval of the effect."""
-        if not self.error:
-            return self.difference, self.difference
-        low, high = stats.t.interval(level, self.freedom, loc=self.difference, scale=self.error)
-        return float(low), float(high)
-
-    def above(self, level: float = CONFIDENCE) -> bool:
-        """Whether the whole interval is as claimed."""
-        return self.interval(level)[0] > self.bar
-
-    def below(self, level: float = CONFIDENCE) -> bool:
-        """Whether the whole interval is against the claim."""
-        return self.interval(level)[1] < self.bar
-
-    @property
-    def low(self) -> float:
-        """Lower end of the 95 % interval."""
-        return self.interval()[0]
-
-    @property
-    def high(self) -> float:
-        """Upper end of the 95 % interval."""
-        return self.interval()[1]
-
-    @property
-    def text(self) -> str:
-        """The comparison with its 95 % interval, as it shall read."""
-        return self.text_at(CONFIDENCE)
-
-    def text_at(self, level: float) -> str:
-        """The comparison with its interval, as it shall read."""
-        claimed = f"; claimed above {figure(self.bar)}" if self.bar else ""
-        return f"{self.name} {figure(self.difference)} ({interval_text(self.interval(level), level)}{claimed})"
 
 
 def group_name(group: str) -> str:
@@ -104,57 +38,6 @@ def group_name(group: str) -> str:
     ('CNN6 BN', 'VGG (linear)')
     """
     return network_name(*group.split())
-
-
-def compare(name: str, larger: Sequence[float], smaller: Sequence[float], bar: float = 0.0) -> Comparison:
-    """Compare the means of two groups by Welch's t interval; each needs two values or more.
-
-    Without any scatter the interval is a point. For `bar` see `Comparison`.
-
-    Examples
-    --------
-    >>> compare("a against b", [5.0, 6.0, 7.0], [1.0, 2.0, 3.0]).text
-    'a against b 4 (1.73 to 6.27)'
-    """
-    difference = float(np.mean(larger) - np.mean(smaller))
-    error = float(np.hypot(stats.sem(larger), stats.sem(smaller)))
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # one group may be without scatter
-        freedom = float(stats.ttest_ind(larger, smaller, equal_var=False).df) if error else 1.0
-    return Comparison(name, difference, error, freedom, bar)
-
-
-def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
-    """Compare the mean of a group, such as paired differences, with zero by Student's t interval.
-
-    Examples
-    --------
-    >>> mean_above_zero("gain", [1.0, 2.0, 3.0]).text
-    'gain 2 (−0.484 to 4.48)'
-    """
-    return Comparison(name, float(np.mean(values)), float(stats.sem(values)), len(values) - 1)
-
-
-def binomial_interval(hits: int, n: int) -> tuple[float, float]:
-    """Exact 95 % interval of a share, `hits` of `n`.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in binomial_interval(6, 12)]
-    [0.211, 0.789]
-    """
-    limits = stats.binomtest(hits, n).proportion_ci(CONFIDENCE)
-    return float(limits.low), float(limits.high)
-
-
-def bonferroni(n: int) -> float:
-    """Confidence of each of `n` intervals at which all of them together have 95 %.
-
-    Examples
-    --------
-    >>> bonferroni(1), round(bonferroni(6), 4)
-    (0.95, 0.9917)
-    """
-    return 1 - (1 - CONFIDENCE) / max(n, 1)
 
 
 def compare_groups(
@@ -182,28 +65,6 @@ def compare_groups(
         for larger, smaller in pairs
         if len(groups[larger]) >= SEEDS and len(groups[smaller]) >= SEEDS
     ]
-
-
-def backend_of(record: RunRecord) -> str | None:
-    """Backend that a run was trained on; None if its sessions used several, or it has none."""
-    used = {session.backend for session in record.sessions}
-    return used.pop() if len(used) == 1 else None
-
-
-def pairs_by_seed(before: Iterable[RunRecord], after: Iterable[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
-    """Pair runs of equal seed that were trained on the same backend.
-
-    Each backend draws weights and dropout from a generator of its own, so that a seed on one is another seed on the
-    other: such runs have no more in common than any two. A run that went from one backend to another makes no pair.
-
-    Examples
-    --------
-    >>> pairs_by_seed(RunRecords(()), RunRecords(()))
-    []
-    """
-    partners = {(record.spec.seed, backend_of(record)): record for record in after}
-    keys = [(record, (record.spec.seed, backend_of(record))) for record in before]
-    return [(record, partners[key]) for record, key in keys if key[1] is not None and key in partners]
 
 
 def shortage(groups: Groups, need: int = SEEDS) -> str:

@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.signal import find_peaks, peak_widths
 
-from spectra_lib.claims.comparison import ALL_SEEDS, binomial_interval, bonferroni, conclude_for_every_run, waiting
+from spectra_lib._base.wording import counted
+from spectra_lib.analysis.statistics import binomial_interval, bonferroni
+from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.claims.comparison import ALL_SEEDS, conclude_for_every_run, waiting
 from spectra_lib.claims.evidence import TECHNIQUES, Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
 from spectra_lib.claims.verdict import Outcome, Verdict
-from spectra_lib.dataset_statistics import coverage_of_test_peaks
-from spectra_lib.display_names import network_name
+from spectra_lib.datasets.probes import BACKGROUND, NOISE
+from spectra_lib.datasets.statistics import coverage_of_test_peaks
 from spectra_lib.networks.catalogue import PUBLISHED, activations
-from spectra_lib.observer import ideal_observer
-from spectra_lib.probes import BACKGROUND, NOISE
-from spectra_lib.records import RunRecord
-from spectra_lib.wording import counted
+from spectra_lib.runs.display_names import network_name
+from spectra_lib.runs.record import RunRecord
 
 SECONDS, PATTERNS = 15.0, 30_000
 """The claim on speed: less time than this for so many spectra."""

@@ -10,13 +10,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import Dataset, make_dataset
-from spectra_lib.measured import cropped_spectra
+from spectra_lib.datasets.dataset import Dataset, make_dataset
+from spectra_lib.datasets.measured_files import cropped_spectra
+from spectra_lib.datasets.specification import DatasetSpec
 from spectra_lib.networks.catalogue import has_hidden_layers, published_activation
-from spectra_lib.protocol import protocol
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.runs import RunSpec, usual_rules
-from spectra_lib.specification import DatasetSpec
+from spectra_lib.runs.protocol import protocol
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords
+from spectra_lib.runs.specification import RunSpec, usual_rules
 
 TECHNIQUES = ("XRD", "Raman", "NMR")
 BATCH = 512
@@ -156,7 +157,7 @@ def gather_evidence(
     max_epochs : int
         Limit on the epochs of a run.
     measured : mapping, optional
-        See `Evidence`; by default what installed packages carry (`spectra_lib.measured`).
+        See `Evidence`; by default what installed packages carry (`spectra_lib.datasets.measured`).
 
     Raises
     ------

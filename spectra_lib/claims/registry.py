@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from spectra_lib._base.errors import SpectraError, UnknownNameError
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.claims.verdict import Verdict
-from spectra_lib.errors import SpectraError, UnknownNameError
 
 Predicate = Callable[[Evidence], Verdict]
 

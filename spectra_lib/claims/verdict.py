@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from spectra_lib.wording import counted, figure
-
-CONFIDENCE = 0.95
+from spectra_lib._base.wording import counted, figure
+from spectra_lib.analysis.statistics import CONFIDENCE, interval_text
 
 
 class Outcome(StrEnum):
@@ -73,15 +72,3 @@ class Verdict:
         """How much evidence there is and how much is needed, as it shall read."""
         one = {"runs": "run", "spectra": "spectrum", "classes": "class"}.get(self.unit, self.unit.removesuffix("s"))
         return f"{counted(self.n, one, self.unit)}, {self.needed:,} needed"
-
-
-def interval_text(interval: tuple[float, float], level: float = CONFIDENCE) -> str:
-    """Write an interval; the confidence is named where it is not 95 %.
-
-    Examples
-    --------
-    >>> interval_text((-1.0, 2.5)), interval_text((-1.0, 2.5), level=1 - 0.05 / 6)
-    ('−1 to 2.5', '99.2 % interval −1 to 2.5')
-    """
-    ends = f"{figure(interval[0])} to {figure(interval[1])}"
-    return ends if level == CONFIDENCE else f"{100 * level:.3g} % interval {ends}"

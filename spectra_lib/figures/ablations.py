@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from spectra_lib.ablations import NORMALISED, Pair
-from spectra_lib.display_names import ACTIVATION_NAMES, OPTION_NAMES, network_name
+from spectra_lib._base.wording import counted
+from spectra_lib.analysis.ablations import NORMALISED
+from spectra_lib.analysis.statistics import Effect
+from spectra_lib.analysis.table_2 import Pair
+from spectra_lib.experiments.single_changes import POOL_SCALE, SingleChange, Variant
 from spectra_lib.figures.benchmark import label_log_scale
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.rows import NONE_YET, say
 from spectra_lib.figures.style import BLUE, ORANGE
-from spectra_lib.paired_comparison import Effect
-from spectra_lib.single_changes import POOL_SCALE, SingleChange, Variant
-from spectra_lib.wording import counted
+from spectra_lib.runs.display_names import ACTIVATION_NAMES, OPTION_NAMES, network_name
 
 if TYPE_CHECKING:
     from spectra_lib.networks.description import ModelDescription
@@ -27,7 +28,7 @@ def pair_label(pair: Pair) -> str:
 
     Examples
     --------
-    >>> from spectra_lib.ablations import table_2
+    >>> from spectra_lib.analysis.table_2 import table_2
     >>> [pair_label(pair) for pair in table_2()][:3]
     ['CNN6 / BN', 'CNN6 / ConvDO', 'CNN BN / modified']
     """
@@ -40,7 +41,7 @@ def change_label(change: SingleChange, head: str = "") -> str:
 
     Examples
     --------
-    >>> from spectra_lib.single_changes import Part, single_changes
+    >>> from spectra_lib.experiments.single_changes import Part, single_changes
     >>> change_label(single_changes(Part.POOLING, bases=["cnn6"])[0])
     'CNN6: pools scaled by 1.5'
     """
@@ -125,8 +126,8 @@ def pair_rows(pairs: Sequence[tuple[Pair, Mapping[str, tuple[Any, Any]], Effect,
 
     Examples
     --------
-    >>> from spectra_lib.ablations import table_2
-    >>> from spectra_lib.paired_comparison import NO_EFFECT, paired_effect
+    >>> from spectra_lib.analysis.table_2 import table_2
+    >>> from spectra_lib.analysis.statistics import NO_EFFECT, paired_effect
     >>> changed = {"batch_normalization": (False, True)}
     >>> pair_rows([(table_2()[0], changed, NO_EFFECT, paired_effect([4.0]))]).iloc[0].tolist()
     ['CNN6', 'CNN6 BN', 'batch normalisation: no → yes', 'CNN6', '–', '+4, 1 pair']
@@ -152,7 +153,7 @@ def effect_text(effect: Effect) -> str:
 
     Examples
     --------
-    >>> from spectra_lib.paired_comparison import NO_EFFECT, paired_effect
+    >>> from spectra_lib.analysis.statistics import NO_EFFECT, paired_effect
     >>> effect_text(paired_effect([4.0, 4.0])), effect_text(NO_EFFECT)
     ('+4 (+4 to +4), 2 pairs', '–')
     """
@@ -177,8 +178,8 @@ def change_rows(changes: Sequence[tuple[SingleChange, Effect, int, int]]) -> pd.
 
     Examples
     --------
-    >>> from spectra_lib.paired_comparison import NO_EFFECT
-    >>> from spectra_lib.single_changes import Part, single_changes
+    >>> from spectra_lib.analysis.statistics import NO_EFFECT
+    >>> from spectra_lib.experiments.single_changes import Part, single_changes
     >>> change_rows([(single_changes(Part.LAYERS)[0], NO_EFFECT, 0, 2)]).iloc[0].tolist()[:3]
     ['layers', 'VGG: kernels 5 to 20', '0, 2']
     """
@@ -223,7 +224,7 @@ def jump_rows(jumps: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     jumps : DataFrame
-        As `ablations.jump_table` gives it.
+        As `analysis.ablations.jump_table` gives it.
 
     Examples
     --------
@@ -246,7 +247,7 @@ def jump_reading(jumps: pd.DataFrame) -> str:
     Parameters
     ----------
     jumps : DataFrame
-        As `ablations.jump_table` gives it.
+        As `analysis.ablations.jump_table` gives it.
 
     Examples
     --------
@@ -292,7 +293,7 @@ def clear_reading(effects: Mapping[str, Effect], n_changes: int) -> str:
 
     Examples
     --------
-    >>> from spectra_lib.paired_comparison import paired_effect
+    >>> from spectra_lib.analysis.statistics import paired_effect
     >>> one, more = paired_effect([4.0]), paired_effect([3.0, 4.0, 5.0])
     >>> clear_reading({}, 15)
     'None of the 15 changes has runs on both sides yet.'

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
-from spectra_lib.display_names import network_name
 from spectra_lib.figures.style import GREY, INK, look
+from spectra_lib.runs.display_names import network_name
 
 if TYPE_CHECKING:
     from spectra_lib.networks.description import ModelDescription

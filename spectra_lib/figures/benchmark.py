@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from spectra_lib.display_names import network_name
 from spectra_lib.figures.rows import GROUPS, NONE_YET, label_rows, legend_above, run_markers, say
 from spectra_lib.figures.style import BLUE, GREY, look
+from spectra_lib.runs.display_names import network_name
 
 if TYPE_CHECKING:
-    from spectra_lib.records import RunRecords
+    from spectra_lib.runs.records import RunRecords
 
 
 def draw_runs_by_network(
@@ -170,7 +170,7 @@ def loss_curves(records: RunRecords) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from spectra_lib.records import RunRecords
+    >>> from spectra_lib.runs.records import RunRecords
     >>> loss_curves(RunRecords(())).columns.tolist()
     ['run', 'model', 'seed', 'epoch', 'val_loss']
     """
@@ -225,7 +225,7 @@ def accuracy_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.DataF
     models : sequence of str
         Networks from top to bottom.
     published : DataFrame
-        As `spectra_lib.published.published_runs` gives it, with a column ``test_accuracy`` besides.
+        As `spectra_lib.paper.published.published_runs` gives it, with a column ``test_accuracy`` besides.
     ours : DataFrame
         As `RunRecords.table` gives it.
 
@@ -237,8 +237,8 @@ def accuracy_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.DataF
 
     Examples
     --------
-    >>> from spectra_lib.published import published_runs
-    >>> from spectra_lib.records import RunRecords
+    >>> from spectra_lib.paper.published import published_runs
+    >>> from spectra_lib.runs.records import RunRecords
     >>> theirs = published_runs().assign(test_accuracy=lambda runs: 1 - runs.test_errors / 4500)
     >>> rows = accuracy_rows(["cnn6"], theirs, RunRecords(()).table())
     >>> rows.iloc[0, 2:].tolist()

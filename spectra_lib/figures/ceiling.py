@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
+from spectra_lib.analysis.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
+from spectra_lib.bayes.classifier import Ceiling
 from spectra_lib.figures.rows import label_rows, method_label
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE
-from spectra_lib.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
-from spectra_lib.observer import Ceiling
 
 CLASSES = ((BLUE, "o", "-"), (ORANGE, "D", "--"), (GREEN, "^", "-."))
 """Colour, marker and line of up to three classes."""
@@ -126,7 +126,7 @@ def draw_against_ceiling(axes: Axes, board: pd.DataFrame, xlabel: str) -> None:
     axes : Axes
         Where to draw.
     board : DataFrame
-        As `spectra_lib.leaderboard.make_leaderboard` gives it.
+        As `spectra_lib.analysis.leaderboard.make_leaderboard` gives it.
     xlabel : str
         Name of the abscissa, which is linear below 10 and logarithmic above.
     """
@@ -168,11 +168,11 @@ def ceiling_rows(ceilings: Sequence[tuple[str, Ceiling]]) -> pd.DataFrame:
     Parameters
     ----------
     ceilings : sequence of (str, Ceiling)
-        Name of the set and its `spectra_lib.observer.Ceiling`.
+        Name of the set and its `spectra_lib.bayes.classifier.Ceiling`.
 
     Examples
     --------
-    >>> from spectra_lib.observer import Ceiling
+    >>> from spectra_lib.bayes.classifier import Ceiling
     >>> ceiling_rows([("test", Ceiling(162, 36.0, 96, 72, 4.2))])["Ceiling (%)"].tolist()
     ['77.78']
     """

@@ -9,17 +9,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from spectra_lib.challenge_categories import CATEGORIES, Triplet, category_of, triplets
-from spectra_lib.claims.comparison import pairs_by_seed
-from spectra_lib.display_names import ACTIVATION_NAMES, activation_keys, name_runs, network_name
+from spectra_lib._base.wording import counted, signed
+from spectra_lib.analysis.challenge_categories import CATEGORIES, Triplet, category_of, triplets
+from spectra_lib.analysis.paired_comparison import pairs_by_seed, runs_of
+from spectra_lib.analysis.statistics import Effect
+from spectra_lib.experiments.single_changes import Variant
 from spectra_lib.figures.dataset import CLASS_COLORS, draw_stacked
 from spectra_lib.figures.effects import median_and_range
 from spectra_lib.figures.style import GREY, INK, PALE
-from spectra_lib.paired_comparison import Effect, runs_of
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.run_judgement import failed_runs
-from spectra_lib.single_changes import Variant
-from spectra_lib.wording import counted, signed
+from spectra_lib.runs.display_names import ACTIVATION_NAMES, activation_keys, name_runs, network_name
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords, failed_runs
 
 
 def draw_triplet(axes: Axes, spectra: NDArray[np.floating], ranges: Sequence[tuple[int, int]], margin: float) -> None:
@@ -206,7 +206,7 @@ def effect_rows(effects: Mapping[str, Effect], published: Mapping[str, Effect]) 
 
     Examples
     --------
-    >>> from spectra_lib.paired_comparison import paired_effect
+    >>> from spectra_lib.analysis.statistics import paired_effect
     >>> effect_rows({"CNN2": paired_effect([1.0, 2.0])}, {})["Exact p"].tolist()
     ['0.5 (least 0.5)']
     """
@@ -232,14 +232,14 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
     models : sequence of str
         Networks from top to bottom; the ideal observer closes the table.
     errors : DataFrame
-        As `challenge_categories.errors_by_triplet` gives them.
+        As `analysis.challenge_categories.errors_by_triplet` gives them.
     ideal : DataFrame
-        As `challenge_categories.ideal_errors_by_triplet` gives them.
+        As `analysis.challenge_categories.ideal_errors_by_triplet` gives them.
 
     Examples
     --------
-    >>> from spectra_lib.challenge_categories import errors_by_triplet, ideal_errors_by_triplet
-    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.analysis.challenge_categories import errors_by_triplet, ideal_errors_by_triplet
+    >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("challenge")
     >>> category_rows([], errors_by_triplet(data, []), ideal_errors_by_triplet(data)).iloc[0].tolist()
     ['Ideal observer', '–', '–', '0', '33', '33', '–']

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from spectra_lib.claims import GROUPS, Finding, Outcome, evaluate_claims
-from spectra_lib.dataset import Dataset
+from spectra_lib.datasets.dataset import Dataset
 from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE
 from spectra_lib.figures.tables import Table
 from spectra_lib.figures.unfolding import Entry, UnfoldingList

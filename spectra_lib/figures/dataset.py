@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from spectra_lib.datasets.specification import Fingerprint
 from spectra_lib.figures.style import AMBER, BLUE, GREEN, GREY, INK, ORANGE, PALE
-from spectra_lib.specification import Fingerprint
 
 Peaks = tuple[NDArray[np.integer], NDArray[np.floating]]
 """Positions in points and heights of one peak in several spectra."""

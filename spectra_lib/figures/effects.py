@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from spectra_lib.analysis.statistics import Effect
 from spectra_lib.figures.rows import GROUPS, NONE_YET, label_rows, legend_above, run_markers, say
 from spectra_lib.figures.style import BLUE, GREY
-from spectra_lib.paired_comparison import Effect
 
 
 def draw_ranges(
@@ -136,7 +136,7 @@ def effects_window(
 
     Examples
     --------
-    >>> from spectra_lib.paired_comparison import paired_effect
+    >>> from spectra_lib.analysis.statistics import paired_effect
     >>> effects_window({"a": ([0.0, 8.0], paired_effect([0.0, 8.0]))})
     (-0.4, 8.4)
     """
@@ -156,7 +156,7 @@ def cut_off(
 
     Examples
     --------
-    >>> from spectra_lib.paired_comparison import paired_effect
+    >>> from spectra_lib.analysis.statistics import paired_effect
     >>> cut_off({"a": ([0.0, 8.0], paired_effect([0.0, 8.0])), "b": ([1.0, 1.0], paired_effect([1.0, 1.0]))})
     'a, +4 (−46.8 to +54.8)'
     """

@@ -12,13 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import Dataset, Split
+from spectra_lib.datasets.dataset import Dataset, Split
+from spectra_lib.datasets.peaks import PeakTable
+from spectra_lib.datasets.probes import GRID_SIZE, DecisionMap
+from spectra_lib.datasets.rendering import render
 from spectra_lib.figures.dataset import draw_fingerprint, draw_stacked
-from spectra_lib.figures.misclassifications import PAIR_COLORS, PAIR_MARKERS, draw_region
+from spectra_lib.figures.decision_regions import draw_region
+from spectra_lib.figures.misclassifications import PAIR_COLORS, PAIR_MARKERS
 from spectra_lib.figures.style import GREY, INK, new_figure, new_mosaic
-from spectra_lib.peaks import PeakTable
-from spectra_lib.probes import GRID_SIZE, DecisionMap
-from spectra_lib.spectra import render
 
 
 def someone_can_move_sliders() -> bool:
@@ -54,7 +55,7 @@ def class_explorer(dataset: Dataset, label: int = 0) -> widgets.Widget:
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
+    >>> from spectra_lib.datasets.dataset import make_dataset
     >>> class_explorer(make_dataset("smoke"))  # doctest: +SKIP
     """
     spec = dataset.spec
@@ -88,8 +89,8 @@ def moved_peak(grid: DecisionMap, position: int, height: float) -> Split:
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
-    >>> from spectra_lib.probes import decision_map
+    >>> from spectra_lib.datasets.dataset import make_dataset
+    >>> from spectra_lib.datasets.probes import decision_map
     >>> split = moved_peak(decision_map(make_dataset("challenge"), (18, 19)), 900, 0.5)
     >>> [(positions.tolist(), heights.tolist()) for positions, heights in split.peaks]
     [([900, 1500], [0.5, 1.0])]
@@ -113,7 +114,7 @@ def draw_moved_peak(
     grid : DecisionMap
         The map.
     maps : mapping of str to ndarray, shape (GRID_SIZE, GRID_SIZE)
-        Up to four classifiers with their answers, as `spectra_lib.probe_answers.map_answers` gives them.
+        Up to four classifiers with their answers, as `spectra_lib.analysis.probe_answers.map_answers` gives them.
         That at the nearest place of the grid counts.
     position : int
         Position of the peak that is moved, in points.
@@ -122,8 +123,8 @@ def draw_moved_peak(
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
-    >>> from spectra_lib.probes import decision_map
+    >>> from spectra_lib.datasets.dataset import make_dataset
+    >>> from spectra_lib.datasets.probes import decision_map
     >>> data = make_dataset("challenge")
     >>> grid = decision_map(data, (18, 19))
     >>> figure = draw_moved_peak(data, grid, {"someone": np.ones((31, 31))}, 900, 0.5)
@@ -195,7 +196,7 @@ def decision_explorer(
     Examples
     --------
     >>> import spectra_lib as sl
-    >>> from spectra_lib.probes import decision_map
+    >>> from spectra_lib.datasets.probes import decision_map
     >>> data = sl.make_dataset("smoke")
     >>> decision_explorer(data, decision_map(data, (0, 1)), {})  # doctest: +SKIP
     """
@@ -238,8 +239,8 @@ def answers_on_map(grid: DecisionMap, probabilities: NDArray[np.float64]) -> NDA
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
-    >>> from spectra_lib.probes import decision_map
+    >>> from spectra_lib.datasets.dataset import make_dataset
+    >>> from spectra_lib.datasets.probes import decision_map
     >>> grid = decision_map(make_dataset("challenge"), (18, 19))
     >>> float(answers_on_map(grid, np.tile(np.eye(27)[grid.pair[1]], (961, 1))).max())
     0.0

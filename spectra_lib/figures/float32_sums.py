@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from spectra_lib.display_names import network_name
-from spectra_lib.float32_sums import CONTROL, TRUTH, WAYS, Float32Sums, Quantity, ShortRun, Way
-from spectra_lib.records import RunRecords
-from spectra_lib.wording import counted, figure, scientific
+from spectra_lib._base.wording import counted, figure, scientific
+from spectra_lib.experiments.float32_sums import CONTROL, TRUTH, WAYS, Float32Sums, Quantity, ShortRun, Way
+from spectra_lib.runs.display_names import network_name
+from spectra_lib.runs.records import RunRecords
 
 WHOLE, SPARSE, JAX, _ = WAYS
 

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from spectra_lib.campaign import COMPARED
+from spectra_lib.analysis.headroom import CeilingPoint, HarderSet, LearningPoint
+from spectra_lib.experiments.campaign import COMPARED
 from spectra_lib.figures.rows import NONE_YET, label_rows, legend_above, method_label, say
 from spectra_lib.figures.style import BLUE, INK, ORANGE, look
-from spectra_lib.headroom import CeilingPoint, HarderSet, LearningPoint
 
 
 def draw_ceiling_series(axes: Axes, points: Sequence[CeilingPoint], xlabel: str, usual: float | None = None) -> None:
@@ -58,7 +58,7 @@ def draw_learning(
     points : sequence of LearningPoint
         The nearest mid-range of the training peaks.
     networks : DataFrame
-        Runs as `spectra_lib.headroom.network_learning` gives them; may be empty.
+        Runs as `spectra_lib.analysis.headroom.network_learning` gives them; may be empty.
     ceiling : float
         Errors expected of the ideal observer on the test set.
     n_test : int
@@ -95,7 +95,7 @@ def draw_harder(axes: Axes, sets: Sequence[HarderSet], networks: Mapping[str, pd
     sets : sequence of HarderSet
         Datasets from top to bottom.
     networks : mapping of str to DataFrame
-        Runs on each, by name of the dataset, as `spectra_lib.headroom.network_learning` gives them;
+        Runs on each, by name of the dataset, as `spectra_lib.analysis.headroom.network_learning` gives them;
         may be empty.
     """
     label_rows(axes, [one.spec.name.replace("_", " ") for one in sets])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from spectra_lib.analysis.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
 from spectra_lib.figures.rows import method_label
-from spectra_lib.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
 
 KIND_LABELS = {OBSERVER: "ideal observer", PUBLISHED: "published", NETWORK: "ours"}
 """How kinds read in a table, where they do not read as they are called."""
@@ -17,7 +17,7 @@ VARIED = "ours, varied"
 
 
 def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
-    """Give one row for each method of `spectra_lib.leaderboard.make_leaderboard`, as it shall read.
+    """Give one row for each method of `spectra_lib.analysis.leaderboard.make_leaderboard`, as it shall read.
 
     Examples
     --------
@@ -68,9 +68,9 @@ def board_numbers(board: pd.DataFrame) -> dict[str, str]:
 
     Examples
     --------
-    >>> from spectra_lib.dataset import make_dataset
-    >>> from spectra_lib.leaderboard import make_leaderboard
-    >>> from spectra_lib.records import RunRecords
+    >>> from spectra_lib.datasets.dataset import make_dataset
+    >>> from spectra_lib.analysis.leaderboard import make_leaderboard
+    >>> from spectra_lib.runs.records import RunRecords
     >>> numbers = board_numbers(make_leaderboard(make_dataset("challenge"), RunRecords(())))
     >>> numbers["ceiling"], numbers["n"], numbers["published"], numbers["ours"]
     ('36.0', '162', 'CNN6 (ReLU) with 27.0 (5 runs)', 'none yet')

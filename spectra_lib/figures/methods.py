@@ -13,19 +13,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from spectra_lib.dataset import Dataset
-from spectra_lib.display_names import network_name
+from spectra_lib._base.wording import scientific
+from spectra_lib.analysis.statistics import unpaired_effect
+from spectra_lib.datasets.dataset import Dataset
+from spectra_lib.experiments.reproducibility import loss_differences, tampered
+from spectra_lib.experiments.step_times import StepTime, StepTimes
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE
 from spectra_lib.figures.unfolding import Entry, UnfoldingList
-from spectra_lib.paired_comparison import unpaired_effect
-from spectra_lib.protocol import Progress, Protocol
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.reproducibility import loss_differences, tampered
-from spectra_lib.step_times import StepTime, StepTimes
-from spectra_lib.wording import scientific
+from spectra_lib.runs.display_names import network_name
+from spectra_lib.runs.protocol import Progress, Protocol
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords
 
 if TYPE_CHECKING:
-    from spectra_lib.differences import Difference
+    from spectra_lib.claims.differences import Difference
 
 RULES = {"paper": ("text", BLUE, "-"), "code": ("code", ORANGE, "--")}
 """Label, colour and line of each protocol."""
@@ -53,7 +54,7 @@ def protocol_rows(protocols: Sequence[Protocol]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from spectra_lib.protocol import protocol
+    >>> from spectra_lib.runs.protocol import protocol
     >>> protocol_rows([protocol("code")])["Protocol *code*"].tolist()[0]
     'times 0.1 after 10 epochs'
     """
@@ -230,7 +231,7 @@ def sum_of_steps(
 
     Examples
     --------
-    >>> from spectra_lib.step_times import StepTime
+    >>> from spectra_lib.experiments.step_times import StepTime
     >>> rows = (
     ...     StepTime(model="vgg", backend="tensorflow", execution=mode, precision="float32", seconds=seconds)
     ...     for mode, seconds in (("graph", 0.5), ("sparse", 0.25))
@@ -282,7 +283,7 @@ def sum_of_fastest(times: StepTimes, models: Sequence[str], backend: str = "tens
 
     Examples
     --------
-    >>> from spectra_lib.step_times import StepTime
+    >>> from spectra_lib.experiments.step_times import StepTime
     >>> rows = (
     ...     StepTime(model="vgg", backend="tensorflow", execution="graph", precision=precision, seconds=seconds)
     ...     for precision, seconds in (("float32", 0.5), (HALF, 0.25))

@@ -8,35 +8,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from spectra_lib.confusions import Cause, Gaps, Pair
-from spectra_lib.display_names import network_name
+from spectra_lib.analysis.confusable import Cause, Gaps, Pair
+from spectra_lib.datasets.specification import Fingerprint
 from spectra_lib.figures.dataset import legend_above
 from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, look
-from spectra_lib.observer import IdealObserver
-from spectra_lib.probe_answers import ideal_map_answers, map_answers, peaks_on_map
-from spectra_lib.probes import DecisionMap
-from spectra_lib.specification import Fingerprint
+from spectra_lib.runs.display_names import network_name
 
 if TYPE_CHECKING:
-    from spectra_lib.records import RunRecord
+    from spectra_lib.runs.record import RunRecord
+
 
 PAIR_COLORS = (BLUE, ORANGE)
+
+
 PAIR_MARKERS = "os"
 """Colour and marker of the first and the second class of a pair, the same in every figure."""
 
-REGIONS = LinearSegmentedColormap.from_list("regions", ["#f3c7a6", "#f7f7f7", "#a6cbe3"])
-"""Second class, undecided, first class: the classes' colours, paled."""
 
-NEITHER = "#bdbdbd"
 EMPTY_CELL = "#f1f1f1"
 
-MAPPED_IN_THE_PAPER = ("cnn2", "cnn6", "inc6")
-"""Networks whose regions of decision the paper's Fig. 6 shows."""
 
 Peaks = tuple[NDArray[Any], NDArray[Any]]
 """Positions and heights of one peak in several spectra."""
@@ -254,101 +249,18 @@ def draw_marginal(axes: Axes, training: Sequence[NDArray[Any]], upright: bool = 
     axes.spines["bottom" if upright else "left"].set_visible(False)
 
 
-def first_runs_with_maps(records: Iterable[RunRecord], grids: Sequence[DecisionMap], n: int) -> list[RunRecord]:
-    """Choose the first run of each network and activation that has all maps, the networks of the paper's Fig. 6 first.
-
-    Parameters
-    ----------
-    records : iterable of RunRecord
-        Runs on one dataset.
-    grids : sequence of DecisionMap
-        The maps.
-    n : int
-        At most so many runs.
-
-    Examples
-    --------
-    >>> first_runs_with_maps([], [], 4)
-    []
-    """
-    chosen: dict[tuple[str, str | None], RunRecord] = {}
-    for record in records:
-        if all(map_answers(record, grid) is not None for grid in grids):
-            chosen.setdefault((record.spec.model, record.spec.hidden_activation), record)
-    return sorted(chosen.values(), key=lambda record: record.spec.model not in MAPPED_IN_THE_PAPER)[:n]
-
-
-def draw_regions(
-    panels: Sequence[Axes], observer: IdealObserver, grids: Sequence[DecisionMap], records: Sequence[RunRecord]
-) -> None:
-    """Draw decision maps in a grid of axes: a column for each map, a row for the ideal observer and for each run.
-
-    Parameters
-    ----------
-    panels : sequence of Axes
-        Row by row; ``len(grids) * (1 + len(records))`` of them.
-    observer : IdealObserver
-        Knows the dataset.
-    grids : sequence of DecisionMap
-        The maps.
-    records : sequence of RunRecord
-        Runs that have all maps.
-    """
-    cells = iter(panels)
-    names = ["Ideal observer", *(name_of_run(record) for record in records)]
-    for number, name in enumerate(names):
-        for column, grid in enumerate(grids):
-            axes = next(cells)
-            answers = map_answers(records[number - 1], grid) if number else ideal_map_answers(observer, grid)
-            if answers is not None:
-                draw_region(axes, grid, answers, peaks_on_map(observer.dataset, grid, observer.dataset.test))
-            first, second = grid.pair
-            if number == 0:
-                axes.set_title(f"{first}, {second}", fontsize=10)
-            if column == 0:
-                axes.set_ylabel(name, fontsize=10)
-            if number < len(names) - 1:
-                axes.tick_params(labelbottom=False)
-
-
 def name_of_run(record: RunRecord) -> str:
     """Network, activation and seed of a run, on two lines.
 
     Examples
     --------
-    >>> from spectra_lib.runs import RunSpec
+    >>> from spectra_lib.runs.specification import RunSpec
     >>> from types import SimpleNamespace
     >>> spec = RunSpec(dataset="challenge", model="cnn2", hidden_activation="relu")
     >>> name_of_run(SimpleNamespace(spec=spec)).splitlines()
     ['CNN2 (ReLU)', 'seed 0']
     """
     return f"{network_name(record.spec.model, record.spec.hidden_activation)}\nseed {record.spec.seed}"
-
-
-def draw_region(axes: Axes, grid: DecisionMap, first: NDArray[np.float64], test: Sequence[Peaks] = ()) -> None:
-    """Draw where the first class of a decision map is answered, and where the second.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    grid : DecisionMap
-        The map.
-    first : ndarray, shape (GRID_SIZE, GRID_SIZE)
-        Heights by positions: 1 for the first class, 0 for the second, anything between for a
-        probability, NaN for a third class.
-    test : sequence of (positions, heights)
-        Test spectra of the first and the second class, to be marked.
-    """
-    colors = REGIONS.with_extremes(bad=NEITHER)
-    axes.pcolormesh(
-        grid.positions, grid.heights, first, cmap=colors, vmin=0, vmax=1, shading="nearest", rasterized=True
-    )
-    for (x, y), color, marker in zip(test, PAIR_COLORS, PAIR_MARKERS, strict=False):
-        axes.plot(x, y, marker, color=color, markeredgecolor="white", markersize=5, clip_on=True)
-    axes.set(xlim=(grid.positions[0], grid.positions[-1]), ylim=(grid.heights[0], grid.heights[-1]))
-    axes.xaxis.set_major_locator(MaxNLocator(2, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(3))
 
 
 def draw_distances(axes: Axes, distances: pd.DataFrame, title: str, reach: float = 1.5) -> None:
@@ -359,7 +271,7 @@ def draw_distances(axes: Axes, distances: pd.DataFrame, title: str, reach: float
     axes : Axes
         Where to draw.
     distances : DataFrame
-        As `spectra_lib.confusions.distances_of_alike_spectra` gives them.
+        As `spectra_lib.analysis.decisive_peaks.distances_of_alike_spectra` gives them.
     title : str
         Above the axes.
     reach : float
@@ -381,7 +293,7 @@ def draw_occlusion(axes: Axes, shares: Mapping[str, pd.Series], matched: pd.Seri
     axes : Axes
         Where to draw.
     shares : mapping of str to Series
-        For each network the shares that `spectra_lib.probe_answers.changed_by_height` gives.
+        For each network the shares that `spectra_lib.analysis.probe_answers.changed_by_height` gives.
     matched : Series
         The same for peak matching.
     title : str
@@ -439,13 +351,13 @@ def draw_confused_share(axes: Axes, n_peaks: NDArray[np.integer], groups: Mappin
 
 
 def pair_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Give one row for each confused pair of `spectra_lib.confusions.pair_table`, as it shall read.
+    """Give one row for each confused pair of `spectra_lib.analysis.confusions.pair_table`, as it shall read.
 
     Examples
     --------
-    >>> from spectra_lib.confusions import count_pairs, misclassified, pair_table
-    >>> from spectra_lib.dataset import make_dataset
-    >>> from spectra_lib.published import published_confusions
+    >>> from spectra_lib.analysis.confusions import count_pairs, misclassified, pair_table
+    >>> from spectra_lib.datasets.dataset import make_dataset
+    >>> from spectra_lib.paper.published import published_confusions
     >>> data = make_dataset("benchmark")
     >>> table = pair_table(data, published_confusions(), count_pairs(misclassified(data, [])), {})
     >>> pair_rows(table).astype(str).iloc[0].tolist()

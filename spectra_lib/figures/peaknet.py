@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from spectra_lib.datasets.specification import Variation
+from spectra_lib.experiments.peaknet_variants import DEFAULTS, VARIANTS
+from spectra_lib.experiments.single_changes import Variant
 from spectra_lib.figures.rows import NONE_YET, label_rows, legend_above, method_label, run_markers, say
 from spectra_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PINK
-from spectra_lib.peaknet_variants import DEFAULTS, VARIANTS
-from spectra_lib.single_changes import Variant
-from spectra_lib.specification import Variation
 
 STARTS: Mapping[str, tuple[str, str, str]] = {
     "one_spectrum": ("one spectrum", ORANGE, "s"),
@@ -140,7 +140,7 @@ def draw_variants(axes: Axes, table: pd.DataFrame, lines: Mapping[str, float], x
     axes : Axes
         Where to draw.
     table : DataFrame
-        As `spectra_lib.peaknet_variants.variant_table` gives it.
+        As `spectra_lib.experiments.peaknet_variants.variant_table` gives it.
     lines : mapping of str to float
         Errors to compare with, by what they are.
     xlabel : str
@@ -172,7 +172,7 @@ def variant_rows(table: pd.DataFrame, trainable: Sequence[int]) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        As `spectra_lib.peaknet_variants.variant_table` gives it.
+        As `spectra_lib.experiments.peaknet_variants.variant_table` gives it.
     trainable : sequence of int
         Weights that training moves, for each of `VARIANTS`.
     """
@@ -197,7 +197,7 @@ def _listed(values: pd.Series) -> str:
 
 
 def degraded_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Give one row for each network of `spectra_lib.probe_answers.degraded_errors`, as it shall read.
+    """Give one row for each network of `spectra_lib.analysis.probe_answers.degraded_errors`, as it shall read.
 
     Examples
     --------

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from spectra_lib.campaign import Planned, State
+from spectra_lib.experiments.progress import Planned, State
 from spectra_lib.figures.style import BLUE, PALE
-from spectra_lib.records import RunRecord, RunRecords
-from spectra_lib.run_judgement import failure_text
+from spectra_lib.runs.judgement import failure_text
+from spectra_lib.runs.record import RunRecord
+from spectra_lib.runs.records import RunRecords
 
 COLUMNS = (
     "Run",
@@ -74,7 +75,7 @@ def machine_rows(records: RunRecords) -> pd.DataFrame:
 
 def check_rows(records: RunRecords) -> pd.DataFrame:
     """One row for each record: what was checked, and what was found."""
-    from spectra_lib.dataset import make_dataset
+    from spectra_lib.datasets.dataset import make_dataset
 
     specs = {record.spec.dataset_spec.digest: record.spec.dataset_spec for record in records}
     datasets = {digest: make_dataset(spec) for digest, spec in specs.items()}

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from spectra_lib.display_names import network_name
+from spectra_lib.datasets.measured import MeasuredSpectrum, PeakStatistics
 from spectra_lib.figures.dataset import legend_above
 from spectra_lib.figures.style import AMBER, BLUE, GREEN, GREY, INK, ORANGE, PALE
-from spectra_lib.measured import MeasuredSpectrum, PeakStatistics
+from spectra_lib.runs.display_names import network_name
 
 TECHNIQUE_LOOKS = {"XRD": (BLUE, "o"), "Raman": (ORANGE, "s"), "NMR": (GREEN, "^")}
 """Colour and marker of each technique."""
@@ -164,7 +164,7 @@ def draw_hits(axes: Axes, answers: pd.DataFrame) -> None:
     axes : Axes
         Where to draw.
     answers : DataFrame
-        As `spectra_lib.sim_to_real.answer_table` gives it.
+        As `spectra_lib.experiments.sim_to_real.answer_table` gives it.
     """
     groups = _classifiers(answers)
     for level, (classifier, training) in enumerate(groups):

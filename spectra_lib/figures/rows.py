@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from spectra_lib.baselines import list_baselines
-from spectra_lib.display_names import network_name
 from spectra_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE
+from spectra_lib.runs.display_names import network_name
 
 GROUPS = ((BLUE, "o"), (ORANGE, "D"), (INK, "s"))
 """Colour and marker of up to three groups of runs."""

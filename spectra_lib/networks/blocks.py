@@ -7,17 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spectra_lib.networks.layers import (
-    AveragePool,
-    BatchNorm,
-    Conv,
-    Dropout,
-    Layers,
-    MaxPool,
-    Parallel,
-    ReLU,
-    Residual,
-)
+from spectra_lib.networks.layers import AveragePool, BatchNorm, Conv, Dropout, Layers, MaxPool, Parallel, ReLU, Residual
 from spectra_lib.networks.quiet_keras import KerasTensor, keras, layers
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from spectra_lib.errors import SpecificationError
+from spectra_lib._base.errors import SpecificationError
 from spectra_lib.networks.blocks import build_layers, classifier, output_dtype, probabilities
 from spectra_lib.networks.catalogue import OWN
 from spectra_lib.networks.facts import Network, keyword_options, resolve

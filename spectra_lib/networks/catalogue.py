@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spectra_lib.errors import UnknownNameError
+from spectra_lib._base.errors import UnknownNameError
 from spectra_lib.networks import ho2019, lee2020, liu2017, schuetzke2023, szymanski2021, wang2020
 from spectra_lib.networks.facts import HiddenActivation, Network
 

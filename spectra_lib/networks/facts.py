@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
-from spectra_lib.errors import SpecificationError, UnknownNameError
+from spectra_lib._base.errors import SpecificationError, UnknownNameError
 from spectra_lib.networks.layers import Layers
 
 HiddenActivation = Literal["linear", "relu"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from spectra_lib.errors import SpecificationError
+from spectra_lib._base.errors import SpecificationError
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from spectra_lib.errors import UnknownNameError
+from spectra_lib._base.errors import UnknownNameError
 from spectra_lib.networks.catalogue import CATALOGUE
 from spectra_lib.networks.facts import HiddenActivation, Network, resolve
+from spectra_lib.networks.plugins import load_installed_plugins
 from spectra_lib.networks.registry import registered
-from spectra_lib.plugins import load_installed_plugins
 
 
 @cache

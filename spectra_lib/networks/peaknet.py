@@ -5,7 +5,7 @@ highest one hardly counts. PeakNet keeps both. Its first layer lists the maxima 
 position and height; its second holds for each class a prototype, that is a list of peaks, and gives as
 logit minus the distance of the two lists. What one peak adds to the distance follows a tolerance that
 is flat inside and steep outside, with learned edges: the shape suits a law of variation that is flat.
-What was tried before, and discarded, can still be chosen (`spectra_lib.peaknet_variants`).
+What was tried before, and discarded, can still be chosen (`spectra_lib.experiments.peaknet_variants`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from spectra_lib.errors import SpecificationError
+from spectra_lib._base.errors import SpecificationError
 from spectra_lib.networks.adaptation import AdaptiveLayer
 from spectra_lib.networks.blocks import output_dtype
 from spectra_lib.networks.quiet_keras import KerasTensor, keras, layers, ops

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectra_lib.quiet_import import without_notes
+from spectra_lib._base.quiet_import import without_notes
 
 with without_notes():
     import keras

@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-from spectra_lib.errors import SpecificationError, UnknownNameError
-from spectra_lib.names import check_name
+from spectra_lib._base.errors import SpecificationError, UnknownNameError
+from spectra_lib._base.names import check_name
 from spectra_lib.networks.catalogue import CATALOGUE
 from spectra_lib.networks.facts import HiddenActivation, Network, keyword_options
 

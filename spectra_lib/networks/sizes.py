@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from spectra_lib.errors import SpecificationError
+from spectra_lib._base.errors import SpecificationError
 from spectra_lib.networks.catalogue import facts
 from spectra_lib.networks.facts import resolve
 from spectra_lib.networks.layers import AveragePool, BatchNorm, Conv, Layer, MaxPool, Parallel, Residual

@@ -1,0 +1,1 @@
+"""What run records say: statistics, confusions, decision regions, leaderboard, ablations."""

@@ -1,0 +1,1 @@
+"""The Bayes classifier of the training distribution, class centres, and peak finding."""

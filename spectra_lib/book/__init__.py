@@ -1,0 +1,1 @@
+"""The book: chapters with their parameters, their execution, and rendering."""

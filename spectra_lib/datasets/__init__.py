@@ -1,0 +1,1 @@
+"""Datasets: specification, fingerprints, peaks, rendered spectra, corruption, measured files."""

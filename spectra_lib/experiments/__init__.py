@@ -1,0 +1,1 @@
+"""Which runs the book wants, what they cost, doing them, and studies on measured data."""

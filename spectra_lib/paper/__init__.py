@@ -1,0 +1,1 @@
+"""What the paper and its code say: constants and published results."""

@@ -1,0 +1,1 @@
+"""Training runs as values: specification, protocol, record, store and archive; without Keras."""

@@ -1,0 +1,1 @@
+"""Training: backends, trainer, checkpoints, sparse convolution."""
