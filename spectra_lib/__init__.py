@@ -11,10 +11,6 @@ import os
 from importlib import import_module
 from typing import Any
 
-from spectra_lib._base.lean_tensorflow import keep_jax_out
-
-keep_jax_out()
-
 # TensorFlow logs its build options at every start; errors and warnings still come through.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
