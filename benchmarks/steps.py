@@ -2,8 +2,8 @@
 
 Writes ``STORE/speed/MACHINE/DATASET.json``, which the chapter on methods shows. Each measurement has a process of its
 own; the modes of a network take turns, so that a machine whose speed changes treats them alike. "plain" is Keras's
-`model.fit` with Keras's own Adam; "pair" is two sparse runs at once, each on half of the cores. With ``--against COMMIT`` an earlier build is measured beside the present one, as it
-would have trained by itself.
+`model.fit` with Keras's own Adam; "pair" is two sparse runs at once, each on half of the cores. With
+``--against COMMIT`` an earlier build is measured beside the present one, as it would have trained by itself.
 
     python benchmarks/steps.py --store results
     python benchmarks/steps.py --models cnn2 vgg --modes plain sparse --steps 5 --store /tmp/speed
@@ -85,10 +85,9 @@ def side_by_side(script: Path, given: Any, backend: str, model: str, precision: 
     """Measure two sparse runs at once, each on half of the cores: the time of a step of either."""
     cores = sorted(os.sched_getaffinity(0))
     halves = [",".join(map(str, cores[first::2])) for first in (0, 1)]
+    one = backend, model, "sparse", precision
     with ThreadPoolExecutor(2) as pool:
-        found = list(
-            pool.map(lambda half: in_own_process(script, given, backend, model, "sparse", precision, cores=half), halves)
-        )
+        found = list(pool.map(lambda half: in_own_process(script, given, *one, cores=half), halves))
     failed = [one for one in found if one.get("seconds") is None]
     if failed:
         return failed[0]
