@@ -39,8 +39,9 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/actionlint .github/workflows/*.yml
 
-bench: $(READY)  ## Measure rendering, training and memory against their limits
+bench: $(READY)  ## Measure rendering, training, memory and training steps, which take half an hour
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/steps.py --store benchmarks/latest --against b62c717
 
 serve: book  ## Build the book and serve it at http://localhost:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

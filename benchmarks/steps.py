@@ -2,8 +2,8 @@
 
 Writes ``STORE/speed/MACHINE/DATASET.json``, which the chapter on methods shows. Each measurement has a process of its
 own; the modes of a network take turns, so that a machine whose speed changes treats them alike. "plain" is Keras's
-`model.fit` with Keras's own Adam. With ``--against COMMIT`` an earlier build is measured beside the present one, as it
-would have trained by itself.
+`model.fit` with Keras's own Adam; "pair" is two sparse runs at once, each on half of the cores. With
+``--against COMMIT`` an earlier build is measured beside the present one, as it would have trained by itself.
 
     python benchmarks/steps.py --store results
     python benchmarks/steps.py --models cnn2 vgg --modes plain sparse --steps 5 --store /tmp/speed
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from spectra_lib._base.machine import commit, package_versions, processor_name
 from spectra_lib.experiments.step_times import OPERATIONS, StepTime, StepTimes, load_step_times, save_step_times
 
 MODELS = ("peaknet", "cnn2", "cnn3", "vgg", "cnn_bn", "inc3", "inc6", "cnn6", "resnet")
-MODES = ("plain", "graph", "xla", "sparse")
+MODES = ("plain", "graph", "xla", "sparse", "pair")
 EARLIER_SAVING = 1.25
 """The earlier build cut spectra into windows if that divided the multiply-adds by so much."""
 
@@ -80,9 +81,25 @@ def checked_out(revision: str) -> Iterator[Path]:
             subprocess.run(["git", "worktree", "remove", "--force", str(tree)], check=True)
 
 
-def in_own_process(script: Path, given: Any, backend: str, *one: str) -> dict[str, Any]:
+def side_by_side(script: Path, given: Any, backend: str, model: str, precision: str) -> dict[str, Any]:
+    """Measure two sparse runs at once, each on half of the cores: the time of a step of either."""
+    cores = sorted(os.sched_getaffinity(0))
+    halves = [",".join(map(str, cores[first::2])) for first in (0, 1)]
+    one = backend, model, "sparse", precision
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda half: in_own_process(script, given, *one, cores=half), halves))
+    failed = [one for one in found if one.get("seconds") is None]
+    if failed:
+        return failed[0]
+    return found[0] | {key: statistics.mean(one[key] for one in found) for key in ("seconds", "first_seconds")}
+
+
+def in_own_process(script: Path, given: Any, backend: str, *one: str, cores: str = "") -> dict[str, Any]:
     """Measure in a fresh process, by the script of this source or of an earlier one."""
+    if one[1] == "pair":
+        return side_by_side(script, given, backend, one[0], one[2])
     command = [sys.executable, str(script), "--dataset", given.dataset, "--steps", str(given.steps), "--one", *one]
+    command += ["--cores", cores] if cores else []
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(script.parents[1])}
     try:
         done = subprocess.run(
@@ -124,7 +141,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one measurement")
     parser.add_argument("--one", nargs=3, metavar=("MODEL", "MODE", "PRECISION"), help=argparse.SUPPRESS)
+    parser.add_argument("--cores", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.cores:
+        os.sched_setaffinity(0, map(int, given.cores.split(",")))  # before anything counts them
     if given.one:
         model, mode, precision = given.one
         print(json.dumps(measure(model, given.dataset, mode, precision, given.steps)))

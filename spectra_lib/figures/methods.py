@@ -200,6 +200,7 @@ STEP_WAYS = {
     ("tensorflow", "graph"): "whole",
     ("tensorflow", "xla"): "whole, XLA",
     ("tensorflow", "sparse"): "sparse",
+    ("tensorflow", "pair"): "sparse, two at once",
     ("jax", "xla"): "JAX, whole",
     ("jax", "sparse"): "JAX, sparse",
 }
@@ -214,7 +215,7 @@ def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
         timed = {way: row for way, row in found.items() if row is not None and row.seconds is not None}
         if not timed:
             continue
-        fastest = min(timed, key=lambda way: timed[way].seconds or 0.0)
+        fastest = min((way for way in timed if way[1] != "pair"), key=lambda way: timed[way].seconds or 0.0)
         cells = [_step_cell(found[way], way == fastest) for way in STEP_WAYS]
         best = timed[fastest]
         share = "" if best.share_of_peak is None else f"{100 * best.share_of_peak:.0f}"
@@ -273,6 +274,41 @@ def steps_finding(times: StepTimes | None, models: Sequence[str]) -> str:
     return (
         f"One training step of each of {n_models} published networks takes {chosen:.1f} s in all, {chosen / plain:.2f} "
         f"of the {plain:.1f} s of plain Keras{against}; {' and '.join(shares)}."
+    )
+
+
+def pair_finding(times: StepTimes | None) -> str:
+    """Say how many more steps two runs at once make, each on half of the cores, than one run on all of them.
+
+    Examples
+    --------
+    >>> from spectra_lib.step_times import StepTime
+    >>> rows = (
+    ...     StepTime(model="vgg", backend="tensorflow", execution=mode, precision="float32", seconds=seconds)
+    ...     for mode, seconds in (("sparse", 0.25), ("pair", 0.4))
+    ... )
+    >>> about = {name: "" for name in ("device", "commit", "measured")}
+    >>> pair_finding(StepTimes(dataset="smoke", versions={}, peak_operations_per_second=1, rows=tuple(rows), **about))
+    'Two runs at once, each on half of the cores, make 1.25 times as many steps as one run on all of them (VGG).'
+    """
+    rows = () if times is None else times.rows
+    gains = {
+        row.model: 2 * one.seconds / row.seconds
+        for row in rows
+        if row.execution == "pair"
+        and row.seconds is not None
+        and times is not None
+        and (one := times.find(row.model, row.backend, "sparse", row.precision)) is not None
+        and one.seconds is not None
+    }
+    if not gains:
+        return "Two runs at once have not been compared with one."
+    low, high = min(gains.values()), max(gains.values())
+    factor = f"{low:.2f}" if len(gains) == 1 else f"{low:.2f} to {high:.2f}"
+    models = ", ".join(network_name(model) for model in gains)
+    return (
+        f"Two runs at once, each on half of the cores, make {factor} times as many steps as one run on all of them "
+        f"({models})."
     )
 
 
