@@ -28,8 +28,9 @@ def posterior(data):
 
 @pytest.fixture(scope="module")
 def record(project):
-    """A committed run on the challenging set, to be given predictions on fresh spectra."""
-    return read_record(next((project / "results" / "challenge").glob("challenge-cnn2-relu-paper-s0-*.json")))
+    """A committed run on the challenging set as schema 1 had it, to be given predictions on fresh spectra."""
+    found = read_record(next((project / "results" / "challenge").glob("challenge-cnn2-relu-paper-s0-*.json")))
+    return found.model_copy(update={"fresh": None, "schema_version": 1})
 
 
 def with_predictions(record, data, labels, losses=None):
@@ -113,10 +114,16 @@ def test_command(record, data, posterior, tmp_path):
     old = record.model_copy(update={"spec": record.spec.model_copy(update={"seed": 9})})
     path = tmp_path / "challenge" / "old.json"
     path.write_text(old.model_dump_json())
+    strained = with_predictions(record, data, data.fresh.labels).spec.model_copy(
+        update={"dataset": dataset_spec("challenge").with_realism("strained", strain=0.01)}
+    )
+    other = with_predictions(record, data, data.fresh.labels).model_copy(update={"spec": strained})
+    (tmp_path / "challenge" / "strained.json").write_text(other.model_dump_json())
     result = CliRunner().invoke(app, ["records", "excess", "--store", str(tmp_path)], terminal_width=200)
     assert result.exit_code == 0, result.output
     row = next(line for line in result.stdout.splitlines() if line.startswith(record.spec.run_id))
     assert "1080" in row and "0.000 to 0.342" in row
-    assert "1 records lack fresh spectra (schema 1): challenge-cnn2-relu-paper-s9-" in result.stdout
+    assert "1 records lack fresh spectra (schema 1): 1 of challenge" in result.stdout
+    assert f"Passed over: dataset 'strained' has realism.strain={strained.dataset_spec.realism.strain}" in result.stdout
     listed = CliRunner().invoke(app, ["records", "list", "--store", str(tmp_path)], terminal_width=200).stdout
     assert "fresh errors" in listed and " of 1080" in listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -108,12 +109,16 @@ def excess_command(store: Store = Path("results")) -> None:
     from spectra_lib.analysis.excess_error import excess_of
     from spectra_lib.runs.records import load_records
 
-    rows, lacking, bounds = [], [], set()
+    rows, lacking, unjudged, bounds = [], Counter[str](), [], set()
     for record in load_records(store):
         if record.fresh is None:
-            lacking.append(record.spec.run_id)
+            lacking[record.spec.dataset_spec.name] += 1
             continue
-        found = excess_of(record)
+        try:
+            found = excess_of(record)
+        except SpectraError as error:
+            unjudged.append(str(error))
+            continue
         loss = "-" if found.loss is None else f"{found.loss:.4f}"
         interval = f"{100 * found.low:.3f} to {100 * found.high:.3f}"
         rows.append(
@@ -138,7 +143,10 @@ def excess_command(store: Store = Path("results")) -> None:
             "their peaks: the excess is an upper bound."
         )
     if lacking:
-        typer.echo(f"{len(lacking)} records lack fresh spectra (schema 1): {', '.join(lacking)}")
+        counts = ", ".join(f"{count} of {name}" for name, count in sorted(lacking.items()))
+        typer.echo(f"{lacking.total()} records lack fresh spectra (schema 1): {counts}")
+    for reason in unjudged:
+        typer.echo(f"Passed over: {reason}")
 
 
 @app.command("verify")
