@@ -11,7 +11,7 @@ ARCHIVE ?= gpu-records.tar.gz
 MINUTES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench serve chapter campaign-gpu test-gpu-entry test-slurm test-docker test-torch test-browser \
+.PHONY: help book test lint rooms bench serve chapter campaign-gpu test-gpu-entry test-slurm test-docker test-torch test-browser \
     pdf lock clean
 
 help:  ## Show this text
@@ -38,6 +38,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/actionlint .github/workflows/*.yml
+
+rooms: $(READY)  ## Draw the rooms of the library into CONTRIBUTING.md
+	$(BIN)/python workflow/draw_rooms.py
 
 bench: $(READY)  ## Measure rendering, training, memory and training steps, which take half an hour
 	$(BIN)/python benchmarks/bench.py

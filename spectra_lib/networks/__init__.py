@@ -37,7 +37,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'spectra_lib.networks' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"spectra_lib.networks.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # or any name would pass
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            known = ", ".join(__all__)
+            raise AttributeError(f"module 'spectra_lib.networks' has no attribute {name!r}; it has {known}")
+        return getattr(import_module(f"spectra_lib.networks.{_HOMES[name]}"), name)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -67,7 +67,13 @@ class RunRecords(Sequence[RunRecord]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> RunRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RunRecord, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> RunRecord | tuple[RunRecord, ...]:
         return self.records[index]
 
     def select(self, **fields: Any) -> RunRecords:
