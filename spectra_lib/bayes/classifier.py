@@ -92,7 +92,16 @@ class IdealObserver:
         return self.dataset.spec.realism.fills_spectrum
 
     def evidence(self, split: Split) -> Evidence:
-        """List the classes that can have made each spectrum, with their likelihoods."""
+        """List the classes that can have made each spectrum, with their likelihoods.
+
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        Evidence
+        """
         return evidence(self.law, observe(split.peaks))
 
     def posterior(self, split: Split) -> NDArray[np.float64]:
@@ -157,6 +166,14 @@ class IdealObserver:
     def in_support(self, split: Split) -> NDArray[np.bool_]:
         """Tell which classes can make each spectrum, shape (n_spectra, n_classes).
 
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        ndarray of bool, shape (n_spectra, n_classes)
+
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
@@ -172,6 +189,14 @@ class IdealObserver:
     def expected_errors(self, split: Split) -> float:
         """Count the errors to be expected when the most probable class is answered, ties split evenly.
 
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        float
+
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
@@ -182,7 +207,16 @@ class IdealObserver:
         return self.ceiling(split).expected_errors
 
     def ceiling(self, split: Split) -> Ceiling:
-        """Accuracy on the given spectra, which count as all there are."""
+        """Accuracy on the given spectra, which count as all there are.
+
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        Ceiling
+        """
         found = self.evidence(split)
         rows, best = found.rows, _best(found)
         n_best = np.bincount(rows, weights=best, minlength=len(found))
@@ -290,6 +324,16 @@ class IdealObserver:
     def errors_by_tie(self, split: Split, ties: Sequence[float], tie_break: TieBreak = "ideal") -> list[int]:
         """Count the errors of `classify` for several values of `tie`, weighing the classes once.
 
+        Parameters
+        ----------
+        split : Split
+        ties : sequence of float
+        tie_break : {"ideal", "mid_range"}
+
+        Returns
+        -------
+        list of int, one for each of `ties`
+
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
@@ -333,6 +377,15 @@ def ideal_observer(dataset: Dataset) -> IdealObserver:
 def make_centres(dataset: Dataset, kind: TieBreak) -> ClassCentres:
     """Give the centres of all classes, "ideal" or "mid_range".
 
+    Parameters
+    ----------
+    dataset : Dataset
+    kind : {"ideal", "mid_range"}
+
+    Returns
+    -------
+    ClassCentres
+
     Raises
     ------
     UnknownNameError
@@ -369,6 +422,11 @@ def nearest_of_best(
     Returns
     -------
     ndarray of int64, shape (n_spectra,)
+
+    Raises
+    ------
+    SpectraError
+        If `tie` is outside [0, 1].
     """
     if not 0 <= tie <= 1:
         raise SpectraError(f"tie={tie}: expected a fraction of the largest probability, between 0 and 1")
@@ -389,6 +447,11 @@ def nearest_of_best(
 def posterior(found: Evidence, n_classes: int) -> NDArray[np.float64]:
     """Turn evidence into probabilities; see `IdealObserver.posterior`.
 
+    Parameters
+    ----------
+    found : Evidence
+    n_classes : int
+
     Returns
     -------
     ndarray of float64, shape (n_spectra, n_classes)
@@ -402,6 +465,10 @@ def posterior(found: Evidence, n_classes: int) -> NDArray[np.float64]:
 
 def relative_probabilities(found: Evidence) -> NDArray[np.float64]:
     """Give each entry's probability as a fraction of the largest of its spectrum.
+
+    Parameters
+    ----------
+    found : Evidence
 
     Returns
     -------
