@@ -11,8 +11,9 @@ import pytest
 import spectra_lib as sl
 from spectra_lib._base.errors import SpectraError, UnknownNameError
 from spectra_lib.bayes.class_centres import ClassCentres
-from spectra_lib.bayes.classifier import ideal_observer, posterior, relative_probabilities
+from spectra_lib.bayes.classifier import ideal_observer
 from spectra_lib.bayes.likelihood import evidence
+from spectra_lib.bayes.posterior import posterior, relative_probabilities
 from spectra_lib.bayes.training_distribution import MAX_OVERLAP, TrainingLaw, observe
 from spectra_lib.datasets.dataset import Dataset, Split, make_dataset
 from spectra_lib.datasets.peaks import PeakTable

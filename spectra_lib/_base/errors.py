@@ -22,6 +22,15 @@ class SpecificationError(SpectraError):
 class UnknownNameError(SpectraError):
     """A name that is not registered.
 
+    Parameters
+    ----------
+    kind : str
+        What was asked for: network, dataset ...
+    name : object
+        The name that is not known.
+    known : iterable of str
+        Names to choose from; the closest is suggested.
+
     Examples
     --------
     >>> raise UnknownNameError("network", "cnn7", ["cnn2", "cnn6"])
@@ -47,6 +56,18 @@ class BudgetError(SpectraError):
 
 def explain(error: ValidationError, what: str) -> str:
     """Put a pydantic error into one line per fault: field, fault, value received.
+
+    Parameters
+    ----------
+    error : ValidationError
+        As pydantic raised it.
+    what : str
+        Origin of the data, at the start of each line.
+
+    Returns
+    -------
+    str
+        One line for each fault; values longer than 60 characters are cut.
 
     Examples
     --------

@@ -14,7 +14,14 @@ from pathlib import Path
 
 
 def processor_name() -> str:
-    """Name the processor and the number of its cores that this process may use."""
+    """Name the processor and the number of its cores that this process may use.
+
+    Returns
+    -------
+    str
+        Model and cores, as "AMD EPYC with AVX-512, 2 cores"; the architecture where the model
+        is not known.
+    """
     info = Path("/proc/cpuinfo")
     name = name_from_cpuinfo(info.read_text()) if info.exists() else None
     return f"{name or platform.machine()}, {usable_cores()} cores"
@@ -24,6 +31,16 @@ def name_from_cpuinfo(text: str) -> str | None:
     r"""Find the model in the text of /proc/cpuinfo, and say if it has vectors of 512 bits.
 
     Clouds give one name to processors of several generations, which differ in speed and round differently.
+
+    Parameters
+    ----------
+    text : str
+        Content of /proc/cpuinfo.
+
+    Returns
+    -------
+    str or None
+        None if it names no model.
 
     Examples
     --------
@@ -44,13 +61,29 @@ INSTRUCTION_SETS = ("avx512f", "avx2", "avx", "sse4_2", "sve", "asimd")
 
 
 def instruction_set() -> str | None:
-    """Name the widest vector instructions of the processor, None where they cannot be told."""
+    """Name the widest vector instructions of the processor, None where they cannot be told.
+
+    Returns
+    -------
+    str or None
+        One of `INSTRUCTION_SETS`.
+    """
     info = Path("/proc/cpuinfo")
     return instructions_from_cpuinfo(info.read_text()) if info.exists() else None
 
 
 def instructions_from_cpuinfo(text: str) -> str | None:
     r"""Find the widest vector instructions in the text of /proc/cpuinfo.
+
+    Parameters
+    ----------
+    text : str
+        Content of /proc/cpuinfo.
+
+    Returns
+    -------
+    str or None
+        The first of `INSTRUCTION_SETS` among the processor's flags.
 
     Examples
     --------
@@ -63,12 +96,28 @@ def instructions_from_cpuinfo(text: str) -> str | None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use.
+
+    Returns
+    -------
+    int
+        Size of the process's affinity mask, or all cores where the system has none.
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def package_versions(packages: Sequence[str]) -> dict[str, str]:
     """Versions of Python and of those packages that are installed.
+
+    Parameters
+    ----------
+    packages : sequence of str
+        Names of distributions.
+
+    Returns
+    -------
+    dict of str to str
+        Versions by name, Python's as "python".
 
     Examples
     --------
@@ -85,7 +134,13 @@ def package_versions(packages: Sequence[str]) -> dict[str, str]:
 
 
 def commit() -> str:
-    """Commit of the source tree that runs, with "+changes" if it has uncommitted ones; "unknown" outside git."""
+    """Commit of the source tree that runs, with "+changes" if it has uncommitted ones; "unknown" outside git.
+
+    Returns
+    -------
+    str
+        40 hexadecimal digits, as above; only changes in ``spectra_lib`` count.
+    """
     root = Path(__file__).resolve().parents[2]
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
@@ -98,7 +153,13 @@ def commit() -> str:
 
 
 def peak_memory() -> int:
-    """Largest resident memory of this process so far, in bytes."""
+    """Largest resident memory of this process so far, in bytes.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         # On Linux ru_maxrss starts at the size of the process that started this one; VmHWM does not.
@@ -111,6 +172,11 @@ def peak_memory() -> int:
 
 def total_memory() -> int:
     """Bytes of memory that this machine has, or that its container may use.
+
+    Returns
+    -------
+    int
+        Bytes.
 
     Examples
     --------

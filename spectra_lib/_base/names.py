@@ -27,6 +27,11 @@ def check_name(name: str, kind: str) -> str:
     kind : str
         What it names, for the error.
 
+    Returns
+    -------
+    str
+        `name`, unchanged.
+
     Raises
     ------
     SpecificationError

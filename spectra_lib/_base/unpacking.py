@@ -41,6 +41,16 @@ class Limits:
     def within(self, all_bytes: int) -> Limits:
         """Give the same limits with at most so many bytes in all.
 
+        Parameters
+        ----------
+        all_bytes : int
+            Bytes that may be unpacked.
+
+        Returns
+        -------
+        Limits
+            Its `all_bytes` is the smaller of both.
+
         Examples
         --------
         >>> Limits(all_bytes=10).within(5).all_bytes, Limits(all_bytes=10).within(50).all_bytes

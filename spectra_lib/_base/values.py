@@ -19,7 +19,24 @@ class Value(BaseModel):
 
     @classmethod
     def read(cls, data: Mapping[str, Any], what: str) -> Self:
-        """Validate a mapping; `what` names its origin in the error."""
+        """Validate a mapping; `what` names its origin in the error.
+
+        Parameters
+        ----------
+        data : mapping of str to object
+            Fields by name.
+        what : str
+            Origin of the data, for the error.
+
+        Returns
+        -------
+        Self
+
+        Raises
+        ------
+        SpecificationError
+            If a field is missing, unknown or out of its range.
+        """
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -28,6 +45,23 @@ class Value(BaseModel):
 
 def canonical_digest(data: object) -> str:
     """SHA-256 of a JSON value with sorted keys and no white space.
+
+    Parameters
+    ----------
+    data : object
+        Anything that JSON can hold, without NaN and infinities.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    TypeError
+        If JSON has no form for something in it.
+    ValueError
+        If a number is not finite.
 
     Examples
     --------

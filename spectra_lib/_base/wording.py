@@ -9,6 +9,18 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def figure(value: float, digits: int = 3) -> str:
     """Write a number with so many significant digits, a whole one in full.
 
+    Parameters
+    ----------
+    value : float
+        A finite number.
+    digits : int
+        Significant digits; from 1000 on, the whole part is written in full.
+
+    Returns
+    -------
+    str
+        With thousands separated by commas and a true minus sign.
+
     Examples
     --------
     >>> figure(15717.0), figure(0.12345), figure(-0.0), figure(-2.5), figure(3.33e-16, digits=2)
@@ -25,6 +37,15 @@ def figure(value: float, digits: int = 3) -> str:
 def signed(value: float) -> str:
     """Write a change with its sign and one decimal.
 
+    Parameters
+    ----------
+    value : float
+        The change, in any unit.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> signed(5.34), signed(-0.26), signed(-0.01)
@@ -36,6 +57,19 @@ def signed(value: float) -> str:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Write how many there are, in the singular or the plural.
 
+    Parameters
+    ----------
+    number : int
+        How many.
+    one : str
+        The noun in the singular.
+    many : str, optional
+        Its plural; by default `one` with an s.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> counted(1, "run"), counted(0, "run"), counted(4500, "spectrum", "spectra")
@@ -46,6 +80,17 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 def scientific(value: float, digits: int = 1) -> str:
     """Write a number as digits times a power of ten.
+
+    Parameters
+    ----------
+    value : float
+        A finite number.
+    digits : int
+        Decimals of the factor before the power.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from spectra_lib._base.errors import StoreError
-from spectra_lib.bayes.classifier import ideal_observer, relative_probabilities
+from spectra_lib.bayes.classifier import ideal_observer
 from spectra_lib.bayes.likelihood import ROUNDING, Evidence
+from spectra_lib.bayes.posterior import relative_probabilities
 from spectra_lib.datasets.dataset import fresh_seed, make_dataset
 from spectra_lib.datasets.specification import DatasetSpec
 from spectra_lib.runs.fresh import standard_error

@@ -28,6 +28,11 @@ MOST_BLOCKS = 500
 def sparse_spectra(split: Split) -> scipy.sparse.csr_array:
     """Give the non-zero points of all spectra, each scaled to unit Euclidean length.
 
+    Parameters
+    ----------
+    split : Split
+        Spectra to render; one without peaks stays zero.
+
     Returns
     -------
     csr_array of float32, shape (n_spectra, n_points)
@@ -57,14 +62,38 @@ class Features:
 
     @classmethod
     def blocks(cls, n_points: int) -> Features:
-        """Averages over blocks of neighbouring points, at most `MOST_BLOCKS`."""
+        """Averages over blocks of neighbouring points, at most `MOST_BLOCKS`.
+
+        Parameters
+        ----------
+        n_points : int
+            Points of a spectrum.
+
+        Returns
+        -------
+        Features
+            As many as there are blocks, the last of which may be shorter.
+        """
         size = -(-n_points // MOST_BLOCKS)
         block = np.arange(n_points) // size
         return cls((block[:, None] == np.arange(block[-1] + 1)).astype(np.float32) / size)
 
     @classmethod
     def broadened(cls, n_points: int, width: float) -> Features:
-        """The spectrum broadened by a Gaussian of this width in points, at every half width."""
+        """The spectrum broadened by a Gaussian of this width in points, at every half width.
+
+        Parameters
+        ----------
+        n_points : int
+            Points of a spectrum.
+        width : float
+            Gaussian standard deviation, in points.
+
+        Returns
+        -------
+        Features
+            About 2 n_points / width of them.
+        """
         centres = np.arange(width / 4, n_points, width / 2)
         distance = (np.arange(n_points)[:, None] - centres) / width
         return cls(np.exp(-0.5 * distance**2).astype(np.float32))
@@ -83,6 +112,11 @@ def choose_width(dataset: Dataset) -> float:
     """Choose how much to broaden: the width at which nearest neighbours err least on the validation set.
 
     Of equally good widths the smallest is taken. All broadened baselines share the choice.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the training and validation spectra and the position shift.
 
     Returns
     -------

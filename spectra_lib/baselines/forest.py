@@ -23,7 +23,19 @@ TREES = 50
 
 @dataclass(frozen=True)
 class Tree:
-    """One tree; a negative child marks a leaf. All arrays have shape (n_nodes,)."""
+    """One tree; a negative child marks a leaf. All arrays have shape (n_nodes,).
+
+    Attributes
+    ----------
+    left, right : ndarray of int64
+        Node to go to if the feature is at most the threshold, and otherwise.
+    feature : ndarray of int64
+        Feature that is compared.
+    threshold : ndarray of float64
+        What it is compared with.
+    label : ndarray of int64
+        Most frequent class at the node.
+    """
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
@@ -34,7 +46,19 @@ class Tree:
 
 @dataclass(frozen=True)
 class Forest:
-    """The majority of trees, each grown on a resampled training set with some features at each split."""
+    """The majority of trees, each grown on a resampled training set with some features at each split.
+
+    Attributes
+    ----------
+    features : Features
+        What the trees see of a spectrum.
+    trees : tuple of Tree
+        One for each seed.
+    n_classes : int
+        Number of classes.
+    settings : mapping
+        Number of trees, and the broadening in points if there is one.
+    """
 
     features: Features
     trees: tuple[Tree, ...]
@@ -43,7 +67,22 @@ class Forest:
 
     @classmethod
     def fit(cls, dataset: Dataset, features: Features, settings: Mapping[str, float]) -> Forest:
-        """Grow the trees one by one."""
+        """Grow the trees one by one.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Gives the training spectra and their labels.
+        features : Features
+            What the trees see of a spectrum.
+        settings : mapping of str to float
+            What was chosen before; the number of trees is added.
+
+        Returns
+        -------
+        Forest
+            `TREES` trees, of seeds 0, 1 and so on.
+        """
         rows, labels = features(dataset.train), dataset.train.labels
         trees = []
         for seed in range(TREES):
@@ -61,11 +100,33 @@ class Forest:
         return cls(features, tuple(trees), dataset.spec.n_classes, {**settings, "trees": TREES})
 
     def predict(self, split: Split) -> NDArray[np.int64]:
-        """Give the class of each spectrum."""
+        """Give the class of each spectrum.
+
+        Parameters
+        ----------
+        split : Split
+            Spectra; labels are not used.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_spectra,)
+            The first of equally frequent classes.
+        """
         return self.probabilities(split).argmax(axis=1)
 
     def probabilities(self, split: Split) -> NDArray[np.float64]:
-        """Give the share of trees that vote for each class."""
+        """Give the share of trees that vote for each class.
+
+        Parameters
+        ----------
+        split : Split
+            Spectra; labels are not used.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_spectra, n_classes)
+            Rows sum to 1.
+        """
         rows = self.features(split)
         votes = np.zeros((len(rows), self.n_classes))
         for tree in self.trees:
@@ -84,12 +145,32 @@ def _vote(rows, left, right, feature, threshold, label, votes):  # type: ignore[
 
 @register_baseline("random_forest")
 def fit_random_forest(dataset: Dataset) -> Forest:
-    """Random forest on the spectra, averaged in blocks of points."""
+    """Random forest on the spectra, averaged in blocks of points.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the training spectra.
+
+    Returns
+    -------
+    Forest
+    """
     return Forest.fit(dataset, Features.blocks(dataset.spec.n_points), {})
 
 
 @register_baseline("random_forest_broadened")
 def fit_random_forest_broadened(dataset: Dataset) -> Forest:
-    """Random forest on the broadened spectra."""
+    """Random forest on the broadened spectra.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the training spectra, and the validation spectra for the width.
+
+    Returns
+    -------
+    Forest
+    """
     width = choose_width(dataset)
     return Forest.fit(dataset, Features.broadened(dataset.spec.n_points, width), {"broadening": width})

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from spectra_lib._base.errors import SpectraError
 from spectra_lib.baselines.registry import register_baseline
 from spectra_lib.bayes.class_centres import ClassCentres
-from spectra_lib.bayes.classifier import nearest_of_best, posterior
+from spectra_lib.bayes.classifier import nearest_of_best
 from spectra_lib.bayes.likelihood import Evidence, evidence
 from spectra_lib.bayes.peak_finding import find_peak_lists
+from spectra_lib.bayes.posterior import posterior
 from spectra_lib.bayes.training_distribution import TrainingLaw
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.datasets.peaks import PeakTable
@@ -32,7 +33,17 @@ TIE = 1e-5
 
 @dataclass(frozen=True)
 class PeakMatcher:
-    """Most probable class given the peaks found; ties, and spectra no class can make, to the nearest centre."""
+    """Most probable class given the peaks found; ties, and spectra no class can make, to the nearest centre.
+
+    Attributes
+    ----------
+    law : TrainingLaw
+        Distribution of the training peaks.
+    centres : ClassCentres
+        What breaks ties.
+    settings : mapping
+        Relative error of heights; fraction within which probabilities are tied.
+    """
 
     law: TrainingLaw
     centres: ClassCentres
@@ -45,31 +56,101 @@ class PeakMatcher:
         return evidence(self.law, found, HEIGHT_ERROR), found
 
     def predict(self, split: Split) -> NDArray[np.int64]:
-        """Give the class of each spectrum."""
+        """Give the class of each spectrum.
+
+        Parameters
+        ----------
+        split : Split
+            Spectra; labels and peak table are not used.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_spectra,)
+
+        Raises
+        ------
+        SpectraError
+            If the spectra have noise, background or tails.
+        """
         return nearest_of_best(*self._evidence(split), self.centres, TIE)
 
     def probabilities(self, split: Split) -> NDArray[np.float64]:
-        """Give the posterior probability of each class."""
+        """Give the posterior probability of each class.
+
+        Parameters
+        ----------
+        split : Split
+            Spectra; labels and peak table are not used.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_spectra, n_classes)
+            Rows sum to 1.
+
+        Raises
+        ------
+        SpectraError
+            If the spectra have noise, background or tails.
+        """
         return posterior(self._evidence(split)[0], self.law.n_classes)
 
 
 @dataclass(frozen=True)
 class MidRangeMatcher:
-    """Nearest class by the peaks found; the variation law gives the units of distance only."""
+    """Nearest class by the peaks found; the variation law gives the units of distance only.
+
+    Attributes
+    ----------
+    centres : ClassCentres
+        Middles of the peaks found in the training spectra.
+    settings : mapping
+        Empty.
+    """
 
     centres: ClassCentres
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
 
     def predict(self, split: Split) -> NDArray[np.int64]:
-        """Give the class of each spectrum."""
+        """Give the class of each spectrum.
+
+        Parameters
+        ----------
+        split : Split
+            Spectra; labels and peak table are not used.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_spectra,)
+
+        Raises
+        ------
+        SpectraError
+            If the spectra have noise, background or tails.
+        """
         return self.centres.nearest(find_split_peaks(split))[0]
 
     def probabilities(self, split: Split) -> None:
-        """A distance is no probability."""
+        """A distance is no probability.
+
+        Parameters
+        ----------
+        split : Split
+            Not used.
+        """
 
 
 def find_split_peaks(split: Split) -> PeakTable:
     """Find the peaks of all spectra of a split, some at a time.
+
+    Parameters
+    ----------
+    split : Split
+        Spectra that are zero far from their peaks.
+
+    Returns
+    -------
+    PeakTable
+        By ascending position, heights relative to the highest, widths in points.
 
     Raises
     ------
@@ -90,11 +171,41 @@ def find_split_peaks(split: Split) -> PeakTable:
 
 @register_baseline("peak_matcher")
 def fit_peak_matcher(dataset: Dataset) -> PeakMatcher:
-    """SciPy's peaks, posterior under the variation law, nearest ideal centre among tied classes."""
+    """SciPy's peaks, posterior under the variation law, nearest ideal centre among tied classes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the variation and the fingerprints; no spectrum is looked at.
+
+    Returns
+    -------
+    PeakMatcher
+
+    Raises
+    ------
+    SpectraError
+        If the exact likelihood does not cover the dataset (see `TrainingLaw.from_spec`).
+    """
     return PeakMatcher(TrainingLaw.from_spec(dataset.spec, dataset.fingerprints), ClassCentres.ideal(dataset))
 
 
 @register_baseline("mid_range_matcher")
 def fit_mid_range_matcher(dataset: Dataset) -> MidRangeMatcher:
-    """SciPy's peaks, nearest mid-range of the peaks found in the training spectra."""
+    """SciPy's peaks, nearest mid-range of the peaks found in the training spectra.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the training spectra and the fingerprints.
+
+    Returns
+    -------
+    MidRangeMatcher
+
+    Raises
+    ------
+    SpectraError
+        If the spectra have noise, background or tails.
+    """
     return MidRangeMatcher(ClassCentres.mid_range(dataset, find_split_peaks(dataset.train)))

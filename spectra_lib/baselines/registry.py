@@ -23,11 +23,32 @@ class Baseline(Protocol):
         ...
 
     def predict(self, split: Split) -> NDArray[np.int64]:
-        """Give the class of each spectrum, shape (n_spectra,); labels and peak table are not looked at."""
+        """Give the class of each spectrum, shape (n_spectra,); labels and peak table are not looked at.
+
+        Parameters
+        ----------
+        split : Split
+            Spectra to classify.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_spectra,)
+        """
         ...
 
     def probabilities(self, split: Split) -> NDArray[np.float64] | None:
-        """Give class probabilities, shape (n_spectra, n_classes), or None where the method has none."""
+        """Give class probabilities, shape (n_spectra, n_classes), or None where the method has none.
+
+        Parameters
+        ----------
+        split : Split
+            Spectra to classify.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_spectra, n_classes), or None
+            Rows sum to 1.
+        """
         ...
 
 
@@ -42,10 +63,20 @@ def register_baseline(name: str) -> Callable[[Fit], Fit]:
     It may look at the training and validation spectra and their labels, and at the fingerprints,
     not at the test spectra.
 
+    Parameters
+    ----------
+    name : str
+        Name in `list_baselines`; becomes a part of paths.
+
+    Returns
+    -------
+    callable
+        Decorator that gives the function back unchanged.
+
     Raises
     ------
     SpecificationError
-        If the name is taken.
+        If the name is taken, or has characters that are not allowed (see `check_name`).
 
     Examples
     --------
@@ -68,6 +99,10 @@ def register_baseline(name: str) -> Callable[[Fit], Fit]:
 def list_baselines() -> list[str]:
     """Names of all registered baselines, sorted.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> list_baselines()[:3]
@@ -78,6 +113,16 @@ def list_baselines() -> list[str]:
 
 def describe_baseline(name: str) -> str:
     """Give the first line of what a baseline says of itself.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_baselines`.
+
+    Returns
+    -------
+    str
+        One line; empty without a docstring.
 
     Raises
     ------

@@ -102,7 +102,18 @@ class BaselineResult(Value):
         return self.dataset if isinstance(self.dataset, DatasetSpec) else dataset_spec(self.dataset)
 
     def faults(self, dataset: Dataset) -> list[str]:
-        """What does not hold together in this result, given its dataset; empty for a sound one."""
+        """What does not hold together in this result, given its dataset; empty for a sound one.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Made from the specification of the result.
+
+        Returns
+        -------
+        list of str
+            One sentence for each fault.
+        """
         found = []
         for name in ("validation", "test"):
             predicted, labels = np.array(getattr(self, f"{name}_predictions")), dataset.split(name).labels
@@ -117,12 +128,28 @@ class BaselineResult(Value):
         return found
 
     def to_json(self) -> str:
-        """Write the result as JSON."""
+        """Write the result as JSON.
+
+        Returns
+        -------
+        str
+        """
         return self.model_dump_json()
 
     @classmethod
     def from_json(cls, text: str, source: str = "baseline result") -> Self:
         """Read a result from JSON.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+        source : str
+            Origin of the text, for the error.
+
+        Returns
+        -------
+        BaselineResult
 
         Raises
         ------
@@ -136,7 +163,13 @@ class BaselineResult(Value):
         return cls.read(data, source)
 
     def row(self) -> dict[str, Any]:
-        """Give one line of a table, with the column names that run records use."""
+        """Give one line of a table, with the column names that run records use.
+
+        Returns
+        -------
+        dict of str to object
+            Times in seconds, memory in bytes, accuracies from 0 to 1.
+        """
         row: dict[str, Any] = {
             "dataset": self.dataset_spec.name,
             "model": self.name,
@@ -217,10 +250,23 @@ _COLUMNS = (
 def baseline_table(results: Iterable[BaselineResult]) -> pd.DataFrame:
     """Put results into one table, fewest test errors first, with the column names that run records use.
 
+    Parameters
+    ----------
+    results : iterable of BaselineResult
+        Any datasets.
+
+    Returns
+    -------
+    DataFrame
+        One row for each result, sorted by dataset and test errors; columns of
+        `BaselineResult.row`.
+
     Examples
     --------
-    >>> len(baseline_table([]))
-    0
+    >>> from spectra_lib.datasets.dataset import make_dataset
+    >>> results = [measure_baseline("peak_matcher", make_dataset("smoke"))]
+    >>> baseline_table(results)[["dataset", "model", "test_errors", "test_n"]].values.tolist()
+    [['smoke', 'peak_matcher', 0, 36]]
     """
     import pandas as pd
 

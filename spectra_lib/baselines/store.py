@@ -22,6 +22,23 @@ FOLDER = "baselines"
 def result_path(store: str | Path, dataset: str, name: str) -> Path:
     """File of the result of a baseline on a dataset.
 
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
+    dataset, name : str
+        Names of dataset and baseline.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+
+    Raises
+    ------
+    StoreError
+        If it would lie outside the folder of results.
+
     Examples
     --------
     >>> result_path("results", "challenge", "cosine").as_posix()
@@ -32,6 +49,18 @@ def result_path(store: str | Path, dataset: str, name: str) -> Path:
 
 def save_result(store: str | Path, result: BaselineResult) -> Path:
     """Write a result atomically; an earlier one of the same baseline and dataset is replaced.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records; made if need be.
+    result : BaselineResult
+        What to write.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
@@ -51,6 +80,15 @@ def save_result(store: str | Path, result: BaselineResult) -> Path:
 def read_result(path: Path) -> BaselineResult:
     """Read one file.
 
+    Parameters
+    ----------
+    path : Path
+        A file that `save_result` wrote.
+
+    Returns
+    -------
+    BaselineResult
+
     Raises
     ------
     StoreError
@@ -65,6 +103,15 @@ def read_result(path: Path) -> BaselineResult:
 def load_results(store: str | Path = "results") -> tuple[BaselineResult, ...]:
     """Read all results of a store, by dataset and name; a folder that does not exist holds none.
 
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
+
+    Returns
+    -------
+    tuple of BaselineResult
+
     Raises
     ------
     StoreError
@@ -72,14 +119,23 @@ def load_results(store: str | Path = "results") -> tuple[BaselineResult, ...]:
 
     Examples
     --------
-    >>> load_results("no-such-folder")
-    ()
+    >>> import tempfile
+    >>> from spectra_lib.baselines.result import measure_baseline
+    >>> with tempfile.TemporaryDirectory() as store:
+    ...     _ = save_result(store, measure_baseline("cosine", make_dataset("smoke")))
+    ...     [result.name for result in load_results(store)]
+    ['cosine']
     """
     return tuple(read_result(path) for path in _files(store))
 
 
 def find_result_faults(store: str | Path) -> Iterator[tuple[Path, list[str]]]:
     """Check all results of a store, with their data and their file names.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
 
     Yields
     ------
@@ -121,6 +177,10 @@ def measure_in_fresh_process(name: str, spec: DatasetSpec) -> BaselineResult:
         A name of `list_baselines`.
     spec : DatasetSpec
         The dataset.
+
+    Returns
+    -------
+    BaselineResult
 
     Raises
     ------

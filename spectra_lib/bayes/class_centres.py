@@ -48,7 +48,17 @@ class ClassCentres:
 
     @classmethod
     def ideal(cls, dataset: Dataset) -> ClassCentres:
-        """Take the fingerprints, whose highest peak is 1, as the centres."""
+        """Take the fingerprints, whose highest peak is 1, as the centres.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Gives the fingerprints and the variation.
+
+        Returns
+        -------
+        ClassCentres
+        """
         fingerprints: Sequence[Fingerprint] = dataset.fingerprints
         return cls._build(
             dataset,
@@ -69,6 +79,10 @@ class ClassCentres:
             Gives the fingerprints and the training spectra's labels.
         observed : PeakTable, optional
             Peaks of the training spectra, heights relative to the highest; by default the exact ones.
+
+        Returns
+        -------
+        ClassCentres
         """
         ideal = cls.ideal(dataset)
         observed = observe(dataset.train.peaks) if observed is None else observed
@@ -119,6 +133,20 @@ class ClassCentres:
         the price of falling on just this point. An observed peak that the class lacks costs
         `UNEXPLAINED`.
 
+        Parameters
+        ----------
+        positions : ndarray, shape (n_peaks,)
+            Observed positions, in points.
+        heights : ndarray, shape (n_peaks,)
+            Observed heights, relative to the highest.
+        label : int
+            The class.
+
+        Returns
+        -------
+        float
+            Without unit.
+
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
@@ -132,6 +160,15 @@ class ClassCentres:
         self, positions: NDArray, heights: NDArray, label: int
     ) -> tuple[float, NDArray[np.int64], NDArray[np.bool_]]:
         """Assign observed peaks to the peaks of a class at the least cost; see `distance`.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (n_observed,)
+            Observed positions, in points.
+        heights : ndarray, shape (n_observed,)
+            Observed heights, relative to the highest.
+        label : int
+            The class.
 
         Returns
         -------

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spectra_lib._base.errors import SpectraError, UnknownNameError
 from spectra_lib.bayes.class_centres import ClassCentres
 from spectra_lib.bayes.likelihood import ROUNDING, Evidence, evidence
+from spectra_lib.bayes.posterior import most_probable, n_shared, posterior, relative_probabilities
 from spectra_lib.bayes.training_distribution import TrainingLaw, observe
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.datasets.peaks import PeakTable, draw_peaks
@@ -92,7 +93,16 @@ class IdealObserver:
         return self.dataset.spec.realism.fills_spectrum
 
     def evidence(self, split: Split) -> Evidence:
-        """List the classes that can have made each spectrum, with their likelihoods."""
+        """List the classes that can have made each spectrum, with their likelihoods.
+
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        Evidence
+        """
         return evidence(self.law, observe(split.peaks))
 
     def posterior(self, split: Split) -> NDArray[np.float64]:
@@ -157,6 +167,14 @@ class IdealObserver:
     def in_support(self, split: Split) -> NDArray[np.bool_]:
         """Tell which classes can make each spectrum, shape (n_spectra, n_classes).
 
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        ndarray of bool, shape (n_spectra, n_classes)
+
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
@@ -172,6 +190,14 @@ class IdealObserver:
     def expected_errors(self, split: Split) -> float:
         """Count the errors to be expected when the most probable class is answered, ties split evenly.
 
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        float
+
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
@@ -182,9 +208,18 @@ class IdealObserver:
         return self.ceiling(split).expected_errors
 
     def ceiling(self, split: Split) -> Ceiling:
-        """Accuracy on the given spectra, which count as all there are."""
+        """Accuracy on the given spectra, which count as all there are.
+
+        Parameters
+        ----------
+        split : Split
+
+        Returns
+        -------
+        Ceiling
+        """
         found = self.evidence(split)
-        rows, best = found.rows, _best(found)
+        rows, best = found.rows, most_probable(found)
         n_best = np.bincount(rows, weights=best, minlength=len(found))
         hit = np.bincount(rows, weights=best & (found.labels == split.labels[rows]), minlength=len(found))
         # Where no class is possible every class is as good.
@@ -192,7 +227,7 @@ class IdealObserver:
         return Ceiling(
             n_spectra=len(split),
             expected_errors=float((1 - chance).sum()),
-            shared=_n_shared(found),
+            shared=n_shared(found),
             tied=int((n_best > 1).sum()),
             spread=math.sqrt(float((chance * (1 - chance)).sum())),
         )
@@ -238,13 +273,13 @@ class IdealObserver:
         found = evidence(self.law, observe(peaks))
         share = relative_probabilities(found)
         total = np.bincount(found.rows, weights=share, minlength=len(found))
-        n_best = np.bincount(found.rows, weights=_best(found), minlength=len(found))
+        n_best = np.bincount(found.rows, weights=most_probable(found), minlength=len(found))
         error = (1 - 1 / total).reshape(self.law.n_classes, per_class)  # the largest share is 1
         variance = error.var(axis=1, ddof=1).mean() / error.size  # drawn class by class
         return Ceiling(
             n_spectra=error.size,
             expected_errors=float(error.sum()),
-            shared=_n_shared(found),
+            shared=n_shared(found),
             tied=int((n_best > 1).sum()),
             spread=math.sqrt(float((error * (1 - error)).sum())),
             standard_error=math.sqrt(variance),
@@ -290,6 +325,16 @@ class IdealObserver:
     def errors_by_tie(self, split: Split, ties: Sequence[float], tie_break: TieBreak = "ideal") -> list[int]:
         """Count the errors of `classify` for several values of `tie`, weighing the classes once.
 
+        Parameters
+        ----------
+        split : Split
+        ties : sequence of float
+        tie_break : {"ideal", "mid_range"}
+
+        Returns
+        -------
+        list of int, one for each of `ties`
+
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
@@ -333,6 +378,15 @@ def ideal_observer(dataset: Dataset) -> IdealObserver:
 def make_centres(dataset: Dataset, kind: TieBreak) -> ClassCentres:
     """Give the centres of all classes, "ideal" or "mid_range".
 
+    Parameters
+    ----------
+    dataset : Dataset
+    kind : {"ideal", "mid_range"}
+
+    Returns
+    -------
+    ClassCentres
+
     Raises
     ------
     UnknownNameError
@@ -369,10 +423,15 @@ def nearest_of_best(
     Returns
     -------
     ndarray of int64, shape (n_spectra,)
+
+    Raises
+    ------
+    SpectraError
+        If `tie` is outside [0, 1].
     """
     if not 0 <= tie <= 1:
         raise SpectraError(f"tie={tie}: expected a fraction of the largest probability, between 0 and 1")
-    rows, best = found.rows, _best(found, tie)
+    rows, best = found.rows, most_probable(found, tie)
     n_best = np.bincount(rows, weights=best, minlength=len(found)).astype(np.int64)
     answers = np.zeros(len(found), dtype=np.int64)
     answers[rows[best]] = found.labels[best]
@@ -384,44 +443,3 @@ def nearest_of_best(
     impossible = np.flatnonzero(n_best == 0)
     answers[impossible], _ = centres.nearest(observed.take(impossible))
     return answers
-
-
-def posterior(found: Evidence, n_classes: int) -> NDArray[np.float64]:
-    """Turn evidence into probabilities; see `IdealObserver.posterior`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_spectra, n_classes)
-    """
-    out = np.zeros((len(found), n_classes))
-    out[found.rows, found.labels] = relative_probabilities(found)
-    out[np.diff(found.offsets) == 0] = 1.0
-    out /= out.sum(axis=1, keepdims=True)
-    return out
-
-
-def relative_probabilities(found: Evidence) -> NDArray[np.float64]:
-    """Give each entry's probability as a fraction of the largest of its spectrum.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_entries,)
-        1 for the most probable class; 0 where another class is infinitely more likely.
-    """
-    rows = found.rows
-    order = np.zeros(len(found), dtype=np.int64)
-    np.maximum.at(order, rows, found.orders)
-    likelihoods = np.where(found.orders == order[rows], found.likelihoods, 0.0)
-    highest = np.zeros(len(found))
-    np.maximum.at(highest, rows, likelihoods)
-    return likelihoods / highest[rows]
-
-
-def _best(found: Evidence, tie: float = ROUNDING) -> NDArray[np.bool_]:
-    """Which entries share the largest probability of their spectrum."""
-    share = relative_probabilities(found)
-    return (share >= 1 - tie) & (share > 0)
-
-
-def _n_shared(found: Evidence) -> int:
-    return int((np.diff(found.offsets) > 1).sum())

@@ -232,7 +232,38 @@ def weigh_all(  # type: ignore[no-untyped-def]
     tolerance,
     state,
 ):
-    """Order and likelihood of every peak list for every class that can have made it; see `evidence`."""
+    """Order and likelihood of every peak list for every class that can have made it; see `evidence`.
+
+    Parameters
+    ----------
+    offsets : ndarray of int64, shape (n_spectra + 1,)
+        Where the peaks of each spectrum begin.
+    positions : ndarray of int64, shape (n_observed,)
+        Points, ascending within a spectrum.
+    heights : ndarray of float64, shape (n_observed,)
+        Relative to the highest peak of the spectrum.
+    n_points : int
+        Points of a spectrum.
+    class_offsets : ndarray of int64, shape (n_classes + 1,)
+        `offsets` of `TrainingLaw`.
+    first, last : ndarray of int64, shape (n_peaks_total,)
+        As in `TrainingLaw`, in points.
+    low, high, density, vanishing, atom, atom_mass : ndarray of float64, shape (n_peaks_total,)
+        As in `TrainingLaw`.
+    cut_offsets, cuts : ndarray of int64
+        As in `TrainingLaw`.
+    tolerance : float
+        Relative error of the heights.
+    state : ndarray of float64, shape (most_atoms + 1, overlap + 2, 2**overlap)
+        Working memory, overwritten; most_atoms: largest number of atoms in a class.
+
+    Returns
+    -------
+    offsets : ndarray of int64, shape (n_spectra + 1,)
+        Where the entries of each spectrum begin.
+    labels, orders : ndarray of int64, shape (n_entries,)
+    likelihoods : ndarray of float64, shape (n_entries,)
+    """
     n_spectra, n_classes = len(offsets) - 1, len(class_offsets) - 1
     room = 4 * n_spectra + 16
     labels = np.empty(room, dtype=np.int64)

@@ -62,6 +62,19 @@ class TrainingLaw:
     def from_spec(cls, spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> TrainingLaw:
         """Write down the law by which `spec` varies the given fingerprints.
 
+        Source: Schuetzke et al. 2023, Methods, doi:10.1038/s41524-023-01055-y.
+
+        Parameters
+        ----------
+        spec : DatasetSpec
+            Gives the variation, the number of points and the realism.
+        fingerprints : sequence of Fingerprint
+            Classes in the order of the labels.
+
+        Returns
+        -------
+        TrainingLaw
+
         Raises
         ------
         SpectraError

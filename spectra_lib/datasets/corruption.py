@@ -26,6 +26,8 @@ def change_peaks(
 ) -> PeakTable:
     """Apply strain and preferred orientation to the peaks of a split.
 
+    Preferred orientation: March-Dollase factors, doi:10.1107/S0021889886089458.
+
     Parameters
     ----------
     peaks : PeakTable
@@ -81,9 +83,19 @@ def _march_dollase(seed: int, label: int, fingerprint: Fingerprint, r: float) ->
 def draw_levels(realism: Realism, seed: Seed, rows: NDArray[np.integer]) -> NDArray[np.float64]:
     """Draw the levels of noise, background and Lorentzian share of some spectra.
 
+    Parameters
+    ----------
+    realism : Realism
+        Ranges of the levels.
+    seed : tuple of int
+        Seed of the split.
+    rows : ndarray of int, shape (n_rows,)
+        Rows of the spectra in the split.
+
     Returns
     -------
     ndarray of float64, shape (n_rows, 3)
+        Columns: noise, background (fractions of the highest peak), Lorentzian share (0 to 1).
 
     Examples
     --------

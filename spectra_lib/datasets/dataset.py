@@ -94,7 +94,20 @@ class Split:
         return render(self.peaks.take(rows), self.n_points, normalize=normalize, dtype=dtype)
 
     def batches(self, size: int) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-        """Go through all spectra in order, `size` at a time, as (rows, spectra)."""
+        """Go through all spectra in order, `size` at a time, as (rows, spectra).
+
+        Parameters
+        ----------
+        size : int
+            Spectra in a batch; the last one may have fewer.
+
+        Yields
+        ------
+        rows : slice
+            Rows of the batch.
+        spectra : ndarray of float32, shape (n_rows, n_points)
+            Each divided by its maximum.
+        """
         for start in range(0, len(self), size):
             rows = slice(start, min(start + size, len(self)))
             yield rows, self.spectra(rows)
@@ -128,6 +141,8 @@ class RealisticSplit(Split):
         The dials; strain and texture are in the peaks already.
     seed : tuple of int
         Seed of the split.
+    labels, peaks, n_points
+        As in `Split`.
     """
 
     realism: Realism
@@ -144,7 +159,21 @@ class RealisticSplit(Split):
         normalize: bool = True,
         dtype: type[np.float32] | type[np.float64] = np.float32,
     ) -> NDArray[np.floating]:
-        """Render the chosen spectra (see `Split.spectra`)."""
+        """Render the chosen spectra (see `Split.spectra`).
+
+        Parameters
+        ----------
+        rows : sequence of int or bool, slice or None
+            Which spectra; None for all.
+        normalize : bool
+            Divide each spectrum by its own maximum.
+        dtype : float32 or float64
+            Type of the result.
+
+        Returns
+        -------
+        ndarray, shape (n_rows, n_points)
+        """
         chosen = chosen_rows(rows, len(self))
         peaks = self.peaks.take(chosen)
         levels = draw_levels(self.realism, self.seed, chosen)
@@ -179,6 +208,16 @@ FRESH_SEED = 1_000_003
 
 def fresh_seed(spec: DatasetSpec) -> tuple[int, ...]:
     """Seed of the generator of a dataset's fresh spectra.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        Gives the first number.
+
+    Returns
+    -------
+    tuple of int
+        The specification's seed and `FRESH_SEED`.
 
     Examples
     --------
@@ -239,7 +278,22 @@ class Dataset:
         return _make_split(self.spec, self.fingerprints, FRESH_SEED, labels, peaks)
 
     def split(self, name: str) -> Split:
-        """Give a split by name: train, validation, test or fresh."""
+        """Give a split by name: train, validation, test or fresh.
+
+        Parameters
+        ----------
+        name : {"train", "validation", "test", "fresh"}
+            Fresh spectra are drawn if they have not been yet.
+
+        Returns
+        -------
+        Split
+
+        Raises
+        ------
+        SpectraError
+            If there is no split of that name.
+        """
         if name not in (*SPLITS, FRESH):
             raise SpectraError(f"unknown split {name!r}; expected one of {', '.join((*SPLITS, FRESH))}")
         return getattr(self, name)
@@ -300,6 +354,22 @@ def export_dataset(dataset: Dataset, path: str | Path, *, overwrite: bool = Fals
     Arrays are named ``train_spectra``, ``train_labels`` and so on; ``specification`` holds the
     JSON text. Spectra are float32, divided by their maximum, shape (n_spectra, n_points), and are
     written `chunk` at a time. The file appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its training, validation and test spectra are written.
+    path : str or Path
+        File to write; its ending gives the format.
+    overwrite : bool
+        Whether to replace a file that is there.
+    chunk : int
+        Spectra held in memory at a time.
+
+    Returns
+    -------
+    Path
+        `path`.
 
     Raises
     ------

@@ -20,6 +20,11 @@ def make_fingerprints(spec: DatasetSpec) -> tuple[Fingerprint, ...]:
     heights are cut to `max_peaks`, heights divided by their maximum and rounded to 3 decimals,
     and both sorted by position.
 
+    Parameters
+    ----------
+    spec : DatasetSpec
+        Gives the seed and the distribution of peaks, or the classes themselves.
+
     Returns
     -------
     tuple of Fingerprint

@@ -20,6 +20,18 @@ TRAINING_SIZES = (5, 10, 20, 50, 100)
 def with_training_size(spec: DatasetSpec, n_train: int) -> DatasetSpec:
     """Give the dataset with another number of training spectra of each class; its classes and test set stay.
 
+    Parameters
+    ----------
+    spec : DatasetSpec
+        The dataset to change.
+    n_train : int
+        Training spectra of each class.
+
+    Returns
+    -------
+    DatasetSpec
+        `spec` itself if it has that number; otherwise one named ``NAME-n_train``.
+
     Examples
     --------
     >>> from spectra_lib.datasets.named import dataset_spec

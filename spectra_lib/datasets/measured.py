@@ -69,11 +69,37 @@ class MeasuredSpectrum:
         return len(self.intensity)
 
     def without_baseline(self, stiffness: float = STIFFNESS) -> MeasuredSpectrum:
-        """Subtract a baseline (see `subtract_baseline`)."""
+        """Subtract a baseline (see `subtract_baseline`).
+
+        Parameters
+        ----------
+        stiffness : float
+            Lambda of arPLS.
+
+        Returns
+        -------
+        MeasuredSpectrum
+            On the same axis, with the intensity changed.
+
+        Raises
+        ------
+        MissingPackageError
+            If pybaselines is not installed.
+        """
         return replace(self, intensity=subtract_baseline(self.intensity, stiffness))
 
     def crop(self, n_points: int = CROP) -> MeasuredSpectrum:
         """Cut out neighbouring points with the highest peak in their middle, as near as the ends allow.
+
+        Parameters
+        ----------
+        n_points : int
+            Points to keep.
+
+        Returns
+        -------
+        MeasuredSpectrum
+            With `n_points` points.
 
         Raises
         ------
@@ -154,13 +180,36 @@ class PeakStatistics:
 
 
 def peak_statistics(spectrum: MeasuredSpectrum, prominence: float = PROMINENCE) -> PeakStatistics:
-    """Count and measure the peaks of a spectrum without baseline."""
+    """Count and measure the peaks of a spectrum without baseline.
+
+    Parameters
+    ----------
+    spectrum : MeasuredSpectrum
+        Its baseline subtracted.
+    prominence : float
+        How far a peak must stand out, as a fraction of the spectrum's range.
+
+    Returns
+    -------
+    PeakStatistics
+    """
     positions, widths = spectrum.peaks(prominence)
     return PeakStatistics(len(spectrum), len(positions), float(np.median(widths)) if len(widths) else np.nan)
 
 
 def law_statistics(spec: DatasetSpec) -> list[PeakStatistics]:
-    """Peak statistics of the classes of a synthetic dataset, their peaks as wide as the law has them on average."""
+    """Peak statistics of the classes of a synthetic dataset, their peaks as wide as the law has them on average.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        Gives the classes and the range of widths.
+
+    Returns
+    -------
+    list of PeakStatistics
+        One for each class, in the order of the labels.
+    """
     width = FWHM * float(np.mean(spec.variation.width_range))
     return [PeakStatistics(spec.n_points, fingerprint.n_peaks, width) for fingerprint in make_fingerprints(spec)]
 
@@ -170,6 +219,18 @@ def subtract_baseline(intensity: NDArray[np.floating], stiffness: float = STIFFN
 
     The curve is that of asymmetrically reweighted penalised least squares: stiff, and pulled down by
     points that lie above it (Baek et al. 2015, doi:10.1039/c4an01061b), as computed by pybaselines.
+
+    Parameters
+    ----------
+    intensity : ndarray, shape (n_points,)
+        A spectrum, in any unit.
+    stiffness : float
+        Lambda of arPLS: the larger, the smoother the baseline.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_points,)
+        The spectrum less its baseline, in the same unit.
 
     Raises
     ------

@@ -20,6 +20,11 @@ LASER_EDGE = 125.0
 def diffraction_patterns() -> Iterator[MeasuredSpectrum]:
     """Powder patterns in rietx: one from a synchrotron, one from a laboratory.
 
+    Yields
+    ------
+    MeasuredSpectrum
+        Axis 2θ in degrees, intensity in counts or arbitrary units.
+
     Raises
     ------
     MissingPackageError
@@ -90,6 +95,11 @@ class RamanMeasurement:
 def raman_measurements() -> Iterator[RamanMeasurement]:
     """Raman spectra in ramanchada2, of `SUBSTANCES`, by instrument.
 
+    Yields
+    ------
+    RamanMeasurement
+        Axis in cm⁻¹, from `LASER_EDGE` on.
+
     Raises
     ------
     MissingPackageError
@@ -141,6 +151,11 @@ REFERENCE_INSTRUMENT = _RAMAN_INSTRUMENTS["ICV_BW785"]
 def raman_spectra() -> Iterator[MeasuredSpectrum]:
     """One Raman spectrum of each substance, all from the same instrument.
 
+    Returns
+    -------
+    iterator of MeasuredSpectrum
+        In the order of `SUBSTANCES`, axis in cm⁻¹.
+
     Raises
     ------
     MissingPackageError
@@ -154,6 +169,11 @@ def nmr_spectra() -> Iterator[MeasuredSpectrum]:
     """A carbon and a phosphorus spectrum in nmrpy, as the spectrometer's software processed them.
 
     The proton spectra of the same sample are left out: suppressing the water has bent their baseline beyond use.
+
+    Yields
+    ------
+    MeasuredSpectrum
+        Axis: chemical shift in ppm, descending.
 
     Raises
     ------
@@ -190,7 +210,13 @@ READERS: Mapping[str, Callable[[], Iterator[MeasuredSpectrum]]] = {
 
 
 def example_spectra() -> tuple[MeasuredSpectrum, ...]:
-    """Give the spectra of all techniques whose packages are installed, as they were measured."""
+    """Give the spectra of all techniques whose packages are installed, as they were measured.
+
+    Returns
+    -------
+    tuple of MeasuredSpectrum
+        In the order of `READERS`; a technique whose packages are missing is left out.
+    """
     found: list[MeasuredSpectrum] = []
     for read in READERS.values():
         try:

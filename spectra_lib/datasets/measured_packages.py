@@ -11,7 +11,13 @@ from spectra_lib._base.errors import SpectraError
 
 
 class MissingPackageError(SpectraError):
-    """A package that carries or reads measured spectra is not installed."""
+    """A package that carries or reads measured spectra is not installed.
+
+    Parameters
+    ----------
+    missing : mapping of str to str
+        Versions to install, by package.
+    """
 
     def __init__(self, missing: Mapping[str, str]) -> None:
         super().__init__(
@@ -52,6 +58,11 @@ PACKAGES: Mapping[str, Package] = {
 def missing_packages() -> dict[str, str]:
     """Packages of `PACKAGES` that are not installed, with the version to install.
 
+    Returns
+    -------
+    dict of str to str
+        Versions by name.
+
     Examples
     --------
     >>> set(missing_packages()) <= set(PACKAGES)
@@ -63,6 +74,16 @@ def missing_packages() -> dict[str, str]:
 def install_command(versions: Mapping[str, str]) -> str:
     """Command that installs packages without what they depend on, which reading their files does not need.
 
+    Parameters
+    ----------
+    versions : mapping of str to str
+        Versions by name of the package.
+
+    Returns
+    -------
+    str
+        A command line of pip.
+
     Examples
     --------
     >>> install_command({"nmrglue": "0.12"})
@@ -73,6 +94,15 @@ def install_command(versions: Mapping[str, str]) -> str:
 
 def is_installed(name: str) -> bool:
     """Whether a package is installed, whatever its version.
+
+    Parameters
+    ----------
+    name : str
+        Name of the distribution.
+
+    Returns
+    -------
+    bool
 
     Examples
     --------
@@ -89,14 +119,15 @@ def is_installed(name: str) -> bool:
 def require(*names: str) -> None:
     """Refuse to go on without packages of `PACKAGES`.
 
+    Parameters
+    ----------
+    *names : str
+        Names from `PACKAGES`.
+
     Raises
     ------
     MissingPackageError
         If one of them is not installed.
-
-    Examples
-    --------
-    >>> require()
     """
     missing = {name: PACKAGES[name].version for name in names if not is_installed(name)}
     if missing:
@@ -105,6 +136,18 @@ def require(*names: str) -> None:
 
 def folder_of(package: str, path: str) -> Path:
     """Folder or file of an installed package of `PACKAGES`, by its path in the package's files.
+
+    Parameters
+    ----------
+    package : str
+        A name from `PACKAGES`.
+    path : str
+        Relative to where the package is installed, with ``/`` between its parts.
+
+    Returns
+    -------
+    Path
+        It need not exist.
 
     Raises
     ------

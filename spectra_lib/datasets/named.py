@@ -111,6 +111,10 @@ _NAMED = {
 def list_datasets() -> list[str]:
     """Names of the built-in dataset specifications.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> list_datasets()
@@ -127,6 +131,15 @@ def dataset_spec(name: str) -> DatasetSpec:
     classes; ``laptop`` is the challenging set at a fifth of the resolution, which trains on two
     cores in minutes; ``challenge_noisy`` and ``laptop_noisy`` are the same with noise and background;
     ``smoke`` takes seconds and is for tests.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_datasets`.
+
+    Returns
+    -------
+    DatasetSpec
 
     Raises
     ------
@@ -145,6 +158,16 @@ def dataset_spec(name: str) -> DatasetSpec:
 
 def name_if_built_in(dataset: str | DatasetSpec) -> str | DatasetSpec:
     """Give the name of a built-in dataset, of one that is equal to it too; another specification stays.
+
+    Parameters
+    ----------
+    dataset : str or DatasetSpec
+        A name of `list_datasets`, or a specification.
+
+    Returns
+    -------
+    str or DatasetSpec
+        A specification only if no built-in one equals it.
 
     Raises
     ------
@@ -167,6 +190,16 @@ DatasetOrName = Annotated[str | DatasetSpec, AfterValidator(name_if_built_in)]
 
 def find_dataset(text: str) -> DatasetSpec:
     """Read a specification file, or look up a built-in dataset: what the command line calls a dataset.
+
+    Parameters
+    ----------
+    text : str
+        Path of a JSON file (ends in .json, holds a ``/`` or exists), or a name of
+        `list_datasets`.
+
+    Returns
+    -------
+    DatasetSpec
 
     Raises
     ------

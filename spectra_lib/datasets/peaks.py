@@ -56,6 +56,20 @@ class PeakTable:
     ) -> PeakTable:
         """Build a table from one list of positions and heights for each spectrum.
 
+        Parameters
+        ----------
+        positions : sequence of sequences of int
+            For each spectrum its peak positions, in points.
+        heights : sequence of sequences of float
+            As many, before broadening.
+        widths : sequence of float, shape (n_spectra,)
+            Gaussian standard deviations, in points.
+
+        Returns
+        -------
+        PeakTable
+            Peaks in the order given.
+
         Raises
         ------
         SpectraError
@@ -108,7 +122,20 @@ class PeakTable:
         return self.offsets.nbytes + self.positions.nbytes + self.heights.nbytes + self.widths.nbytes
 
     def peaks(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Positions and heights of one spectrum."""
+        """Positions and heights of one spectrum.
+
+        Parameters
+        ----------
+        row : int
+            Number of the spectrum.
+
+        Returns
+        -------
+        positions : ndarray of int32, shape (n_peaks,)
+            In points.
+        heights : ndarray of float64, shape (n_peaks,)
+            Before broadening.
+        """
         own = slice(self.offsets[row], self.offsets[row + 1])
         return self.positions[own], self.heights[own]
 
@@ -119,7 +146,18 @@ class PeakTable:
         return (self.peaks(row) for row in range(len(self)))
 
     def take(self, rows: Rows) -> PeakTable:
-        """Give a table of the chosen spectra, in the order asked for."""
+        """Give a table of the chosen spectra, in the order asked for.
+
+        Parameters
+        ----------
+        rows : sequence of int, slice or None
+            Which spectra; None for all.
+
+        Returns
+        -------
+        PeakTable
+            The table itself for None.
+        """
         if rows is None:
             return self
         chosen = chosen_rows(rows, len(self))
@@ -182,6 +220,13 @@ def vary_peaks(spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> tuple[
 
     One generator, seeded with `spec.seed`, serves the classes in order, each its training spectra
     first. For each spectrum: all positions, then all heights, then one width.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        Gives the distribution, the numbers of spectra and the seed.
+    fingerprints : sequence of Fingerprint
+        Classes in the order of the labels.
 
     Returns
     -------
@@ -250,6 +295,13 @@ def _vary(spec: DatasetSpec, fingerprint: Fingerprint, rng: np.random.Generator)
 
 def place_test_peaks(spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> tuple[PeakTable, NDArray[np.int64]]:
     """Place the test peaks of all classes by the specification's test rule.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        Gives the test rule.
+    fingerprints : sequence of Fingerprint
+        Classes in the order of the labels.
 
     Returns
     -------

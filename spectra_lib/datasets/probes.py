@@ -65,6 +65,18 @@ def decisive_peaks(first: Fingerprint, second: Fingerprint, reach: int) -> tuple
     and the highest one moved; otherwise one peak does both: the one whose height differs most,
     or, with equal heights, whose position does.
 
+    Parameters
+    ----------
+    first, second : Fingerprint
+        Two classes.
+    reach : int
+        Distance in points up to which two peaks match.
+
+    Returns
+    -------
+    moved, scaled : int
+        Indices of peaks of `first`.
+
     Examples
     --------
     >>> minor = Fingerprint(positions=(700, 1800, 3000), heights=(0.7, 0.035, 1.0))
@@ -85,6 +97,20 @@ def decisive_peaks(first: Fingerprint, second: Fingerprint, reach: int) -> tuple
 
 def decision_map(dataset: Dataset, pair: tuple[int, int]) -> DecisionMap:
     """Lay a grid of positions and heights over the region between two classes.
+
+    After Fig. 6 of the paper.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the fingerprints, the variation and the test width.
+    pair : (int, int)
+        Labels of the two classes.
+
+    Returns
+    -------
+    DecisionMap
+        With GRID_SIZE x GRID_SIZE spectra.
 
     Examples
     --------
@@ -136,6 +162,11 @@ def _span(own: float, others: Sequence[float]) -> tuple[float, float]:
 def occlusion(dataset: Dataset) -> tuple[Split, NDArray[np.int64]]:
     """Ideal spectra with one peak taken away, each peak of each class in turn.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Classes of a single peak are left out.
+
     Returns
     -------
     Split
@@ -165,6 +196,11 @@ def degrade(split: Split, *, noise: float = 0.0, background: float = 0.0) -> Rea
         Gives labels and peaks.
     noise, background : float
         Their levels (see `spectra_lib.datasets.specification.Realism`), the same in all spectra.
+
+    Returns
+    -------
+    RealisticSplit
+        Its draws depend on the row only.
     """
     dials = Realism(noise=(noise, noise), background=(background, background))
     return RealisticSplit(split.labels, split.peaks, split.n_points, dials, seed=())
@@ -172,6 +208,17 @@ def degrade(split: Split, *, noise: float = 0.0, background: float = 0.0) -> Rea
 
 def probe_splits(dataset: Dataset) -> dict[str, Split]:
     """All probes of a dataset by name, as they go into a run record.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Decision maps exist only for the datasets of `PAIRS`.
+
+    Returns
+    -------
+    dict of str to Split
+        ``map-A-B`` for pairs of classes, ``occlusion``, ``noise``, ``background``; ``clean`` if
+        the dataset itself has noise, a background or Lorentzian tails.
 
     Examples
     --------

@@ -26,6 +26,11 @@ def from_published_layout(data: dict[str, Any], source: str) -> dict[str, Any]:
     source : str
         Where it comes from, for the error.
 
+    Returns
+    -------
+    dict of str to object
+        Fields by name, not yet validated.
+
     Raises
     ------
     SpecificationError

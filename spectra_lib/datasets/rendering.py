@@ -146,6 +146,16 @@ def _mix_lorentzian(offsets, positions, heights, widths, shares, out):  # type: 
 def gaussian_maximum(width: float) -> float:
     """Height of a unit peak after broadening with a Gaussian of this width in points.
 
+    Parameters
+    ----------
+    width : float
+        Gaussian standard deviation, in points.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
     Examples
     --------
     >>> round(gaussian_maximum(2.0), 8)

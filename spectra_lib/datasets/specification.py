@@ -1,7 +1,6 @@
 """What a dataset is made from: every parameter of the paper as a field of one frozen value.
 
-Source: Schuetzke, Szymanski & Reischl 2023, Methods, "Synthetic dataset approach",
-doi:10.1038/s41524-023-01055-y.
+Source: Schuetzke, Szymanski & Reischl 2023, Methods, "Synthetic dataset approach", doi:10.1038/s41524-023-01055-y.
 """
 
 from __future__ import annotations
@@ -111,7 +110,12 @@ GRID: tuple[TestPoint, ...] = ((0, 0), (-1, 0), (1, 0), (0, 1), (-1, 1), (1, 1),
 
 
 class TestRuleChange(Value):
-    """What one class's test spectra do differently; `None` keeps the rule's own value."""
+    """What one class's test spectra do differently; `None` keeps the rule's own value.
+
+    Attributes
+    ----------
+    shift, height_change, points : int, float, tuple of (int, int), or None, as in `TestRule`
+    """
 
     __test__ = False  # not a pytest class
 
@@ -123,8 +127,7 @@ class TestRuleChange(Value):
 class TestRule(Value):
     """The test spectra of a class: a fixed pattern of common shifts and height changes.
 
-    In each test spectrum all peaks move together, and all heights other than exactly 1
-    change by the same amount.
+    In each test spectrum all peaks move together, and all heights other than exactly 1 change by the same amount.
 
     Attributes
     ----------
@@ -149,7 +152,16 @@ class TestRule(Value):
     changes: dict[Annotated[int, Field(ge=0)], TestRuleChange] = Field(default_factory=dict)
 
     def for_class(self, label: int) -> tuple[int, float, tuple[TestPoint, ...]]:
-        """Shift, height change and sign pattern that hold for one class."""
+        """Shift, height change and sign pattern that hold for one class.
+
+        Parameters
+        ----------
+        label : int
+
+        Returns
+        -------
+        shift, height_change, points : int, float, tuple of (int, int)
+        """
         change = self.changes.get(label, TestRuleChange())
         return (
             self.shift if change.shift is None else change.shift,
@@ -173,11 +185,9 @@ class Realism(Value):
     noise : (float, float)
         White noise: range of its standard deviation, as a fraction of the highest peak.
     background : (float, float)
-        Smooth background, half a period of a cosine that begins anywhere: range of its height, as a
-        fraction of the highest peak.
+        Half a period of a cosine that begins anywhere: range of its height, as a fraction of the highest peak.
     lorentzian : (float, float)
-        Pseudo-Voigt peaks: range of the Lorentzian's share. Both parts have the same height and full
-        width at half height.
+        Pseudo-Voigt peaks: range of the Lorentzian's share. Both parts have one height and full width at half height.
     strain : float
         All peaks of a spectrum move together, from p to p (1 + e), with e up to this much to either side.
     texture : float
@@ -234,8 +244,7 @@ class DatasetSpec(Value):
     max_height : int
         Heights are drawn as integers 1..max_height and divided by the largest of the class.
     peak_count_law : {"gamma", "uniform"}
-        Law of the number of peaks: a rounded gamma variate above `min_peaks`, cut at
-        `max_peaks`, or uniform integers.
+        Law of the number of peaks: rounded gamma variate above `min_peaks`, cut at `max_peaks`, or uniform integers.
     gamma_shape, gamma_scale : float
         Parameters of the gamma law.
     variation : Variation
@@ -324,6 +333,15 @@ class DatasetSpec(Value):
     def with_realism(self, name: str, **dials: Any) -> Self:
         """Give the same dataset under another name with some dials of `Realism` turned.
 
+        Parameters
+        ----------
+        name : str
+        **dials : float or (float, float), fields of `Realism`
+
+        Returns
+        -------
+        DatasetSpec
+
         Raises
         ------
         SpecificationError
@@ -340,16 +358,29 @@ class DatasetSpec(Value):
         return self.read(data, name)
 
     def to_json(self) -> str:
-        """Write the specification as indented JSON."""
+        """Write the specification as indented JSON.
+
+        Returns
+        -------
+        str
+        """
         return self.model_dump_json(indent=1, exclude_defaults=True)
 
     @classmethod
     def from_json(cls, text: str, source: str = "dataset specification") -> Self:
         """Read a specification from JSON, in our layout or in the published one.
 
-        The published layout (keys ``datapoints``, ``classes``, ``spectra`` ...) holds fingerprints
-        only; variation and test rule are then the general benchmark's. Without a name of its
-        own such a file is called "published".
+        The published layout (keys ``datapoints``, ``classes``, ``spectra`` ...) holds fingerprints only; variation and
+        test rule are then the general benchmark's. Without a name of its own such a file is called "published".
+
+        Parameters
+        ----------
+        text : str
+        source : str, named in the error
+
+        Returns
+        -------
+        DatasetSpec
 
         Raises
         ------
@@ -371,7 +402,20 @@ class DatasetSpec(Value):
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
-        """Read a specification file (see `from_json`)."""
+        """Read a specification file (see `from_json`).
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        DatasetSpec
+
+        Raises
+        ------
+        SpecificationError
+        """
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8")
@@ -380,7 +424,12 @@ class DatasetSpec(Value):
         return cls.from_json(text, source=str(path))
 
     def to_file(self, path: str | Path) -> None:
-        """Write the specification to a file."""
+        """Write the specification to a file.
+
+        Parameters
+        ----------
+        path : str or Path
+        """
         Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
 
     @property
@@ -393,5 +442,9 @@ class DatasetSpec(Value):
 
         `n_fresh` is left out: were it in, the same training would be another run for every number of spectra that it
         is judged on, and no record made before there were any would be found again.
+
+        Returns
+        -------
+        dict of str to object
         """
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"n_fresh"})

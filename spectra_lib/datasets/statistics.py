@@ -18,6 +18,15 @@ from spectra_lib.datasets.specification import DatasetSpec
 def peak_counts(dataset: Dataset) -> NDArray[np.int64]:
     """Number of peaks of each class, shape (n_classes,).
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the fingerprints.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_classes,)
+
     Examples
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
@@ -29,6 +38,16 @@ def peak_counts(dataset: Dataset) -> NDArray[np.int64]:
 
 def expected_peak_counts(spec: DatasetSpec) -> pd.Series:
     """Number of classes that the count law of a specification leads to expect, by number of peaks.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        Gives the law of the number of peaks and the number of classes.
+
+    Returns
+    -------
+    Series of float64, shape (n_counts,)
+        Expected number of classes, indexed by the number of peaks.
 
     Examples
     --------
@@ -131,6 +150,11 @@ def lost_peaks(dataset: Dataset, close: int = 12) -> pd.DataFrame:
 def coverage_of_test_peaks(dataset: Dataset) -> pd.DataFrame:
     """Tell for each test peak whether the training spectra of its class reach as far.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Its training and test peaks are compared.
+
     Returns
     -------
     DataFrame
@@ -178,7 +202,7 @@ class GenerationTime:
 
     @property
     def seconds(self) -> float:
-        """Both together."""
+        """Wall time of both together."""
         return self.peaks_seconds + self.rendering_seconds
 
 
@@ -186,6 +210,17 @@ def time_generation(spec: DatasetSpec, batch: int = 512) -> GenerationTime:
     """Measure the generation of all training and validation spectra on this machine.
 
     Compilation is paid beforehand; spectra are rendered in batches and dropped.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        What to generate.
+    batch : int
+        Spectra rendered at a time.
+
+    Returns
+    -------
+    GenerationTime
 
     Examples
     --------

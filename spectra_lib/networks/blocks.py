@@ -14,6 +14,17 @@ from spectra_lib.networks.quiet_keras import KerasTensor, keras, layers
 def build_layers(x: KerasTensor, described: Layers) -> KerasTensor:
     """Put described layers on a tensor (batch, points, channels), in their order.
 
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, points, channels)
+        What the first layer gets.
+    described : tuple of Layer
+        The layers.
+
+    Returns
+    -------
+    KerasTensor, shape (batch, points, channels)
+
     Raises
     ------
     SpecificationError
@@ -44,7 +55,20 @@ def build_layers(x: KerasTensor, described: Layers) -> KerasTensor:
 
 
 def dropout(x: KerasTensor, rate: float) -> KerasTensor:
-    """Dropout; a rate of 0 adds no layer."""
+    """Dropout; a rate of 0 adds no layer.
+
+    Parameters
+    ----------
+    x : KerasTensor
+        Any shape.
+    rate : float
+        Fraction that is dropped, in [0, 1).
+
+    Returns
+    -------
+    KerasTensor
+        Of the same shape.
+    """
     return layers.Dropout(rate)(x) if rate > 0 else x
 
 
@@ -54,6 +78,24 @@ def classifier(
     """Put the fully-connected stack on flattened features: dropout before each dense layer, softmax last.
 
     The last layer and the softmax compute as `output_dtype` says, whatever the precision of the layers before them.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, points, channels)
+        Features.
+    n_classes : int
+        Number of classes.
+    units : sequence of int
+        Widths of the hidden layers.
+    activation : {"linear", "relu"}
+        Activation of the hidden layers.
+    dropout_rate : float
+        In [0, 1).
+
+    Returns
+    -------
+    KerasTensor, shape (batch, n_classes)
+        Class probabilities.
     """
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(units, start=1):
@@ -67,10 +109,25 @@ def output_dtype() -> str:
     """Number format of a network's outputs under the policy of the moment: float32, or float64 where all else is.
 
     In bfloat16, logits near 10 come in steps of 1/16, and so would the loss.
+
+    Returns
+    -------
+    {"float32", "float64"}
     """
     return "float64" if keras.config.dtype_policy().name == "float64" else "float32"
 
 
 def probabilities(logits: KerasTensor) -> KerasTensor:
-    """Softmax, in the number format of outputs."""
+    """Softmax, in the number format of outputs.
+
+    Parameters
+    ----------
+    logits : KerasTensor, shape (batch, n_classes)
+        Outputs before the softmax.
+
+    Returns
+    -------
+    KerasTensor, shape (batch, n_classes)
+        Rows sum to 1.
+    """
     return layers.Activation("softmax", dtype=output_dtype(), name="probabilities")(logits)

@@ -123,10 +123,22 @@ def _outputs(
 def build_logits(name: str, *arguments: Any, **options: Any) -> keras.Model:
     """Build a network without its softmax; arguments as for `build_model`.
 
+    Parameters
+    ----------
+    name : str
+        A name of `list_models`.
+    *arguments, **options
+        Those of `build_model`.
+
     Returns
     -------
     keras.Model
         From (batch, n_points, 1) to logits (batch, n_classes).
+
+    Raises
+    ------
+    UnknownNameError, SpecificationError
+        As `build_model`.
 
     Examples
     --------

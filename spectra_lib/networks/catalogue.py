@@ -47,6 +47,15 @@ CATALOGUE: Mapping[str, Network] = MappingProxyType(
 def facts(name: str) -> Network:
     """Look up a network of this package.
 
+    Parameters
+    ----------
+    name : str
+        A name of `CATALOGUE`.
+
+    Returns
+    -------
+    Network
+
     Raises
     ------
     UnknownNameError
@@ -65,6 +74,20 @@ def facts(name: str) -> Network:
 def published_activation(name: str) -> HiddenActivation | None:
     """Activation of a network's hidden layers as published; None without hidden layers.
 
+    Parameters
+    ----------
+    name : str
+        A name of `CATALOGUE`.
+
+    Returns
+    -------
+    {"linear", "relu"} or None
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such name.
+
     Examples
     --------
     >>> published_activation("vgg"), published_activation("cnn6"), published_activation("resnet")
@@ -75,6 +98,20 @@ def published_activation(name: str) -> HiddenActivation | None:
 
 def has_hidden_layers(name: str) -> bool:
     """Tell whether a network of this package has hidden layers, and so an activation to vary.
+
+    Parameters
+    ----------
+    name : str
+        A name of `CATALOGUE`.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such name.
 
     Examples
     --------
@@ -87,6 +124,20 @@ def has_hidden_layers(name: str) -> bool:
 def activations(name: str) -> tuple[HiddenActivation | None, ...]:
     """Activations that the hidden layers of a network of this package can have; None alone without hidden layers.
 
+    Parameters
+    ----------
+    name : str
+        A name of `CATALOGUE`.
+
+    Returns
+    -------
+    tuple of {"linear", "relu"} or None
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such name.
+
     Examples
     --------
     >>> activations("vgg"), activations("resnet")
@@ -97,6 +148,20 @@ def activations(name: str) -> tuple[HiddenActivation | None, ...]:
 
 def relu_activation(name: str) -> HiddenActivation | None:
     """Activation of a network's hidden layers if they have a rectifier; None without hidden layers.
+
+    Parameters
+    ----------
+    name : str
+        A name of `CATALOGUE`.
+
+    Returns
+    -------
+    "relu" or None
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such name.
 
     Examples
     --------

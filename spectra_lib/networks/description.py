@@ -73,6 +73,28 @@ def describe_model(
 ) -> ModelDescription:
     """Describe a network with these options (those of `build_model`).
 
+    Parameters
+    ----------
+    name : str
+        A name of `list_models`.
+    n_points, n_classes : int
+        Points of a spectrum; number of classes.
+    hidden_activation : {"linear", "relu"}, optional
+        Activation of the hidden layers; the published one if absent.
+    **options
+        Options of the network that differ from its defaults.
+
+    Returns
+    -------
+    ModelDescription
+
+    Raises
+    ------
+    UnknownNameError
+        If the network or an option does not exist.
+    SpecificationError
+        If an option has the wrong type, or the network does not fit the number of points.
+
     Examples
     --------
     >>> d = describe_model("cnn2")
@@ -125,6 +147,10 @@ def measure_model(model: keras.Model) -> Size:
     model : keras.Model
         A network of `build_model`.
 
+    Returns
+    -------
+    Size
+
     Examples
     --------
     >>> measure_model(build_model("cnn2", 1000, 27)) == size_of("cnn2", 1000, 27)
@@ -149,7 +175,19 @@ def measure_model(model: keras.Model) -> Size:
 
 
 def multiply_adds_of(layer: keras.Layer) -> int:
-    """Multiplications with addition of a layer for one spectrum."""
+    """Multiplications with addition of a layer for one spectrum.
+
+    Parameters
+    ----------
+    layer : keras.Layer
+        A layer that has been built.
+
+    Returns
+    -------
+    int
+        0 for layers other than convolutions and dense ones, unless they have an attribute of
+        this kind.
+    """
     if isinstance(layer, layers.Conv1D):
         return layer.output.shape[1] * math.prod(layer.kernel.shape)
     if isinstance(layer, layers.Dense):
@@ -176,6 +214,17 @@ def _receptive_field(model: keras.Model) -> int:
 
 
 def sources_of(layer: keras.Layer) -> list[str]:
-    """Names of the layers that a layer gets its input from."""
+    """Names of the layers that a layer gets its input from.
+
+    Parameters
+    ----------
+    layer : keras.Layer
+        A layer of a functional model.
+
+    Returns
+    -------
+    list of str
+        Empty for an input layer.
+    """
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
     return [tensor._keras_history.operation.name for tensor in inputs if tensor._keras_history.operation is not layer]

@@ -85,6 +85,10 @@ class Network:
         **changes
             Options with their new defaults; `hidden_activation` may be among them.
 
+        Returns
+        -------
+        Network
+
         Raises
         ------
         UnknownNameError
@@ -111,6 +115,16 @@ class Network:
 def keyword_options(function: Callable[..., Any]) -> dict[str, Any]:
     """Keyword-only arguments of a function, which are the options of a network, with their defaults.
 
+    Parameters
+    ----------
+    function : callable
+        Builds layers.
+
+    Returns
+    -------
+    dict of str to object
+        Defaults by name.
+
     Examples
     --------
     >>> def layers(*, kernel: int = 5): ...
@@ -122,6 +136,18 @@ def keyword_options(function: Callable[..., Any]) -> dict[str, Any]:
 
 def check_options(entry: Network, options: Mapping[str, Any]) -> dict[str, Any]:
     """Check options against names and types of a network's defaults; lists become tuples.
+
+    Parameters
+    ----------
+    entry : Network
+        The network.
+    options : mapping of str to object
+        Values by name.
+
+    Returns
+    -------
+    dict of str to object
+        Checked values, with lists as tuples, and as float where the default is one.
 
     Raises
     ------
@@ -163,6 +189,22 @@ def resolve(
     entry: Network, hidden_activation: str | None, options: Mapping[str, Any]
 ) -> tuple[HiddenActivation | None, dict[str, Any]]:
     """Check the options of a network; give its activation and those options that differ from the defaults.
+
+    Parameters
+    ----------
+    entry : Network
+        The network.
+    hidden_activation : str or None
+        None for the published one, or linear if none is published.
+    options : mapping of str to object
+        Values by name.
+
+    Returns
+    -------
+    activation : {"linear", "relu"} or None
+        None without hidden layers.
+    options : dict of str to object
+        Those that differ from the defaults.
 
     Raises
     ------

@@ -15,7 +15,21 @@ KERNEL = 5
 
 
 def resnet(*, batch_normalization: bool = True, bn_momentum: float = 0.99, stem_relu: bool = False) -> Layers:
-    """A stem and six stages of two residual blocks; each stage halves the number of points."""
+    """A stem and six stages of two residual blocks; each stage halves the number of points.
+
+    Parameters
+    ----------
+    batch_normalization : bool
+        Whether batch normalisation follows each convolution.
+    bn_momentum : float
+        Momentum of its running statistics, in [0, 1).
+    stem_relu : bool
+        Whether a ReLU follows the stem, as in Ho et al.
+
+    Returns
+    -------
+    tuple of Layer
+    """
     norm = (BatchNorm(bn_momentum),) if batch_normalization else ()
     found: list[Layer] = [Conv(64, KERNEL, activation=None), *norm, *((ReLU(),) if stem_relu else ())]
     second = Conv(CHANNELS, KERNEL, activation=None)

@@ -13,7 +13,17 @@ from spectra_lib._base.errors import SpecificationError
 
 @dataclass(frozen=True)
 class Conv:
-    """Convolution with `filters` kernels of `kernel` points, `stride` points apart."""
+    """Convolution with `filters` kernels of `kernel` points, `stride` points apart.
+
+    Attributes
+    ----------
+    filters : int
+        Output channels.
+    kernel, stride : int
+        In points of the input.
+    activation : {"relu"} or None
+        Activation of the convolution itself.
+    """
 
     filters: int
     kernel: int
@@ -23,21 +33,41 @@ class Conv:
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Batch normalisation with a momentum of its running statistics."""
+    """Batch normalisation with a momentum of its running statistics.
+
+    Attributes
+    ----------
+    momentum : float
+        In [0, 1).
+    """
 
     momentum: float
 
 
 @dataclass(frozen=True)
 class ReLU:
-    """Rectifier, with a slope for negative values where it is leaky."""
+    """Rectifier, with a slope for negative values where it is leaky.
+
+    Attributes
+    ----------
+    negative_slope : float
+        0 for a plain rectifier.
+    """
 
     negative_slope: float = 0.0
 
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Maximum over windows of `size` points, `stride` apart, both scaled by `scale` (see `scaled_pool`)."""
+    """Maximum over windows of `size` points, `stride` apart, both scaled by `scale` (see `scaled_pool`).
+
+    Attributes
+    ----------
+    size, stride : int
+        In points of the input.
+    scale : float
+        Factor on both.
+    """
 
     size: int
     stride: int
@@ -50,6 +80,11 @@ class MaxPool:
         ----------
         n_points : int
             Points that come in.
+
+        Returns
+        -------
+        size, stride : int
+            In points.
 
         Raises
         ------
@@ -67,28 +102,54 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class AveragePool:
-    """Mean over windows of `size` points around each point."""
+    """Mean over windows of `size` points around each point.
+
+    Attributes
+    ----------
+    size : int
+        In points of the input.
+    """
 
     size: int
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """Dropout; a rate of 0 is no layer."""
+    """Dropout; a rate of 0 is no layer.
+
+    Attributes
+    ----------
+    rate : float
+        Fraction that is dropped, in [0, 1).
+    """
 
     rate: float
 
 
 @dataclass(frozen=True)
 class Parallel:
-    """Branches side by side, their channels put together."""
+    """Branches side by side, their channels put together.
+
+    Attributes
+    ----------
+    branches : tuple of tuple of Layer
+        All of the same number of points at their ends.
+    """
 
     branches: tuple[Layers, ...]
 
 
 @dataclass(frozen=True)
 class Residual:
-    """Layers whose output is added to that of a shortcut, which may be empty, with a rectifier behind."""
+    """Layers whose output is added to that of a shortcut, which may be empty, with a rectifier behind.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        The main path.
+    shortcut : tuple of Layer
+        The other path; empty for the identity.
+    """
 
     layers: Layers
     shortcut: Layers = ()
@@ -114,6 +175,11 @@ def scaled_pool(size: int, stride: int, scale: float) -> tuple[int, int]:
         Window and stride as published, in points.
     scale : float
         Factor on both.
+
+    Returns
+    -------
+    size, stride : int
+        In points of the input.
 
     Examples
     --------

@@ -23,12 +23,32 @@ INCEPTION_FILTERS = (
 
 
 def cnn2(*, pool_scale: float = 1.0) -> Layers:
-    """Two convolutions, both with a stride, each with a pool."""
+    """Two convolutions, both with a stride, each with a pool.
+
+    Parameters
+    ----------
+    pool_scale : float
+        Factor on the pools (see `scaled_pool`).
+
+    Returns
+    -------
+    tuple of Layer
+    """
     return Conv(64, 50, stride=2), MaxPool(3, 2, pool_scale), Conv(64, 25, stride=3), MaxPool(2, 3, pool_scale)
 
 
 def cnn3(*, pool_scale: float = 1.0) -> Layers:
-    """Three convolutions, each with a pool."""
+    """Three convolutions, each with a pool.
+
+    Parameters
+    ----------
+    pool_scale : float
+        Factor on the pools (see `scaled_pool`).
+
+    Returns
+    -------
+    tuple of Layer
+    """
     return (
         *(Conv(64, 20), MaxPool(3, 3, pool_scale)),
         *(Conv(64, 15), MaxPool(2, 3, pool_scale)),
@@ -41,12 +61,22 @@ def _inception(a: int, b: int, c: int, d: int, e: int, f: int) -> Parallel:
 
 
 def inc3() -> Layers:
-    """The three convolutions of cnn3, then three inception blocks."""
+    """The three convolutions of cnn3, then three inception blocks.
+
+    Returns
+    -------
+    tuple of Layer
+    """
     return *cnn3(), *(_inception(*filters) for filters in INCEPTION_FILTERS[:3])
 
 
 def inc6() -> Layers:
-    """The three convolutions of cnn3, then six inception blocks."""
+    """The three convolutions of cnn3, then six inception blocks.
+
+    Returns
+    -------
+    tuple of Layer
+    """
     return *cnn3(), *(_inception(*filters) for filters in INCEPTION_FILTERS)
 
 

@@ -32,6 +32,8 @@ def collapse_dense_stack(model: Any) -> tuple[NDArray[np.float64], NDArray[np.fl
     ------
     SpectraError
         If a hidden layer has a non-linearity, so that the stack is more than one linear layer.
+    SpectraError
+        If there are no dense layers.
 
     Examples
     --------
@@ -69,6 +71,11 @@ def predict_collapsed(model: Any, spectra: NDArray[np.floating]) -> NDArray[np.f
     Returns
     -------
     ndarray of float64, shape (n_spectra, n_classes)
+
+    Raises
+    ------
+    SpectraError
+        As `collapse_dense_stack`.
 
     Examples
     --------

@@ -10,7 +10,21 @@ from spectra_lib.networks.layers import BatchNorm, Conv, Layer, Layers, MaxPool,
 
 
 def cnn_bn(*, batch_normalization: bool = True, bn_momentum: float = 0.99, pool_scale: float = 1.0) -> Layers:
-    """Three convolutions with batch normalisation and leaky ReLU, each with a pool."""
+    """Three convolutions with batch normalisation and leaky ReLU, each with a pool.
+
+    Parameters
+    ----------
+    batch_normalization : bool
+        Whether batch normalisation follows each convolution.
+    bn_momentum : float
+        Momentum of its running statistics, in [0, 1).
+    pool_scale : float
+        Factor on the pools (see `scaled_pool`).
+
+    Returns
+    -------
+    tuple of Layer
+    """
     norm = (BatchNorm(bn_momentum),) if batch_normalization else ()
     found: list[Layer] = []
     for filters, kernel in ((16, 21), (32, 11), (64, 5)):

@@ -26,6 +26,10 @@ def _all() -> dict[str, Network]:
 def list_models() -> list[str]:
     """Names of all registered networks: the published ones first, then the modified ones, then those without a DOI.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> list_models()[:4]
@@ -37,6 +41,15 @@ def list_models() -> list[str]:
 
 def network(name: str) -> Network:
     """Look up a registered network.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_models`.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
@@ -60,6 +73,22 @@ def resolve_options(
     name: str, hidden_activation: str | None, options: Mapping[str, Any]
 ) -> tuple[HiddenActivation | None, dict[str, Any]]:
     """Check the options of a network; give its activation and those options that differ from the defaults.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_models`.
+    hidden_activation : str or None
+        None for the published one, or linear if none is published.
+    options : mapping of str to object
+        Values by name.
+
+    Returns
+    -------
+    activation : {"linear", "relu"} or None
+        None without hidden layers.
+    options : dict of str to object
+        Those that differ from the defaults.
 
     Raises
     ------

@@ -49,6 +49,13 @@ class PeakFinder(layers.Layer):
     Input (batch, n_points, 1), output (batch, n_peaks, 2): position in points and height, by falling
     height, zero where there are fewer. Between the points a parabola through the logarithms of three
     of them finds the maximum, which is exact for a Gaussian.
+
+    Parameters
+    ----------
+    n_peaks : int
+        Length of the lists.
+    **options
+        Those of a Keras layer.
     """
 
     def __init__(self, n_peaks: int, **options: object) -> None:
@@ -56,7 +63,17 @@ class PeakFinder(layers.Layer):
         self.n_peaks = n_peaks
 
     def call(self, spectrum: KerasTensor) -> KerasTensor:
-        """Find the peaks."""
+        """Find the peaks.
+
+        Parameters
+        ----------
+        spectrum : KerasTensor, shape (batch, n_points, 1)
+            Intensities.
+
+        Returns
+        -------
+        KerasTensor, shape (batch, n_peaks, 2)
+        """
         values = ops.cast(ops.squeeze(spectrum, -1), self.compute_dtype)
         left, middle, right = values[:, :-2], values[:, 1:-1], values[:, 2:]
         maximum = ops.logical_and(ops.logical_and(middle > left, middle >= right), middle > SMALLEST)
@@ -72,7 +89,17 @@ class PeakFinder(layers.Layer):
         return ops.stack([ops.where(there, positions, 0.0), ops.where(there, refined, 0.0)], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give (batch, n_peaks, 2)."""
+        """Give (batch, n_peaks, 2).
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None
+            (batch, n_points, 1).
+
+        Returns
+        -------
+        tuple of int or None
+        """
         return input_shape[0], self.n_peaks, 2
 
 
@@ -98,6 +125,8 @@ class PeakPrototypes(AdaptiveLayer):
         One of `TOLERANCES`.
     count_surplus : bool
         Whether observed peaks that no prototype peak took cost something.
+    **options
+        Those of a Keras layer.
 
     Raises
     ------
@@ -123,7 +152,13 @@ class PeakPrototypes(AdaptiveLayer):
         self.tolerance = _one_of("tolerance", tolerance, TOLERANCES)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights; `adapt` gives the prototypes their values."""
+        """Make the weights; `adapt` gives the prototypes their values.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None
+            (batch, n_peaks, 2).
+        """
         shape = (self.n_prototypes,)
         # In units of the tolerances, so that one learning rate suits positions, heights and all else.
         self.positions = self._weight("positions", shape, 0.0, self.train_centres)
@@ -167,7 +202,18 @@ class PeakPrototypes(AdaptiveLayer):
         return round_part + ops.softplus(ops.exp(self.steepness) * (deviation - 1))
 
     def call(self, peaks: KerasTensor) -> KerasTensor:
-        """Compare with every class."""
+        """Compare with every class.
+
+        Parameters
+        ----------
+        peaks : KerasTensor, shape (batch, n_peaks, 2)
+            Positions in points and heights.
+
+        Returns
+        -------
+        KerasTensor, shape (batch, n_classes)
+            Logits.
+        """
         there = peaks[..., 1] > 0
         positions, heights = peaks[..., 0] / POSITION_TOLERANCE, peaks[..., 1] / HEIGHT_TOLERANCE
         # The division by the highest peak, which varies too, moves high peaks further than low ones.
@@ -197,11 +243,34 @@ class PeakPrototypes(AdaptiveLayer):
         return ops.transpose(total[: self.n_classes])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give (batch, n_classes)."""
+        """Give (batch, n_classes).
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None
+            (batch, n_peaks, 2).
+
+        Returns
+        -------
+        tuple of int or None
+        """
         return input_shape[0], self.n_classes
 
     def adapt(self, features: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
-        """Put the prototype of each class where its training peaks are."""
+        """Put the prototype of each class where its training peaks are.
+
+        Parameters
+        ----------
+        features : ndarray, shape (n_spectra, n_peaks, 2)
+            Peaks of the training spectra.
+        labels : ndarray of int, shape (n_spectra,)
+            Their classes.
+
+        Raises
+        ------
+        SpecificationError
+            If the classes show more peaks than there is room for.
+        """
         prototypes = [prototype(features[labels == label], self.start) for label in range(self.n_classes)]
         counts = [len(peaks) for peaks in prototypes]
         if sum(counts) > self.n_prototypes:
@@ -279,7 +348,26 @@ def prototypes(
     tolerance: str = "flat",
     count_surplus: bool = True,
 ) -> KerasTensor:
-    """Logits from the distances to the prototypes."""
+    """Logits from the distances to the prototypes.
+
+    Parameters
+    ----------
+    peaks : KerasTensor, shape (batch, n_peaks, 2)
+        Positions in points and heights.
+    n_classes : int
+        Number of classes.
+    peaks_per_class, train_centres, start, tolerance, count_surplus : int, bool, str, str, bool
+        As in `PeakPrototypes`.
+
+    Returns
+    -------
+    KerasTensor, shape (batch, n_classes)
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such start or tolerance.
+    """
     return PeakPrototypes(
         n_classes,
         peaks_per_class,
@@ -292,7 +380,19 @@ def prototypes(
 
 
 def peaknet(x: KerasTensor, *, max_peaks: int = 12) -> KerasTensor:
-    """The list of the highest peaks."""
+    """The list of the highest peaks.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, n_points, 1)
+        Spectra.
+    max_peaks : int
+        Length of the lists.
+
+    Returns
+    -------
+    KerasTensor, shape (batch, max_peaks, 2)
+    """
     # Whatever the precision of the run: a position needs more than the 8 bits of bfloat16.
     return PeakFinder(max_peaks, dtype=output_dtype(), name="peaks")(x)
 

@@ -117,7 +117,18 @@ def load_plugin(path: str | Path) -> Plugin:
 
 
 def load_plugins(paths: Iterable[str | Path]) -> None:
-    """Load several files; see `load_plugin`."""
+    """Load several files; see `load_plugin`.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        The files.
+
+    Raises
+    ------
+    PluginError
+        If one cannot be loaded; those before it stay loaded.
+    """
     for path in paths:
         load_plugin(path)
 
@@ -163,12 +174,27 @@ def _register(origin: str, file: Path, digest: str, execute: Callable[[], object
 
 
 def loaded_plugins() -> tuple[Plugin, ...]:
-    """Plugins loaded so far, installed ones among them."""
+    """Plugins loaded so far, installed ones among them.
+
+    Returns
+    -------
+    tuple of Plugin
+        In the order of loading.
+    """
     return tuple(_LOADED.values())
 
 
 def plugin_of(model: str) -> Plugin | None:
     """Plugin that registered a network; None for one of the package's own.
+
+    Parameters
+    ----------
+    model : str
+        Name of a network.
+
+    Returns
+    -------
+    Plugin or None
 
     Examples
     --------
@@ -179,6 +205,17 @@ def plugin_of(model: str) -> Plugin | None:
 
 
 def source_of(model: str) -> str | None:
-    """SHA-256 of the source that defines a network from outside; None for one of the package's own."""
+    """SHA-256 of the source that defines a network from outside; None for one of the package's own.
+
+    Parameters
+    ----------
+    model : str
+        Name of a network.
+
+    Returns
+    -------
+    str or None
+        64 hexadecimal digits.
+    """
     plugin = plugin_of(model)
     return plugin.sha256 if plugin else None

@@ -39,11 +39,31 @@ def register_model(
     values are. A `head` takes the place of the stack: it gets the features and the number of
     classes, and gives the logits (batch, n_classes); its keyword-only arguments become options too.
 
+    Parameters
+    ----------
+    name : str
+        Name of the network; becomes a part of paths.
+    reference, doi : str
+        Where it was published.
+    hidden_units : tuple of int
+        Widths of the hidden layers.
+    hidden_activation : {"linear", "relu"}, optional
+        Their activation.
+    dropout : float
+        Dropout rate in the fully-connected stack, in [0, 1).
+    head : callable, optional
+        See above.
+
+    Returns
+    -------
+    callable
+        Decorator that gives the function back unchanged.
+
     Raises
     ------
     SpecificationError
-        If the name is taken, or an argument cannot be an option: it has no default, one of another type, or
-        does not stand behind a ``*``.
+        If the name is taken or not allowed (see `check_name`), or an argument cannot be an option: it has no default,
+        one of another type, or does not stand behind a ``*``.
     """
 
     def decorate(features: Features) -> Features:
@@ -84,12 +104,23 @@ def register_model(
 def register_variant(name: str, *, of: str, reference: str, doi: str, **changes: Any) -> None:
     """Register a network that differs from another one in the given options.
 
+    Parameters
+    ----------
+    name : str
+        Name of the new network.
+    of : str
+        Name of the network that it modifies.
+    reference, doi : str
+        Where it was published.
+    **changes
+        Options with their new defaults; `hidden_activation` may be among them.
+
     Raises
     ------
     UnknownNameError
         If there is no network of the name `of`, or no such option.
     SpecificationError
-        If the name is taken, or a value has the wrong type or range.
+        If the name is taken or not allowed (see `check_name`), or a value has the wrong type or range.
     """
     base = registered().get(of)
     if base is None:
@@ -106,6 +137,10 @@ def _add(entry: Network) -> None:
 def registered() -> dict[str, Network]:
     """All networks that there are so far by name, those of this package first.
 
+    Returns
+    -------
+    dict of str to Network
+
     Examples
     --------
     >>> registered()["cnn6"].hidden_units
@@ -115,6 +150,17 @@ def registered() -> dict[str, Network]:
 
 
 def forget(names: Collection[str]) -> None:
-    """Remove networks from outside, so that a plugin that fails half-way leaves nothing behind."""
+    """Remove networks from outside, so that a plugin that fails half-way leaves nothing behind.
+
+    Parameters
+    ----------
+    names : collection of str
+        Names of networks that were registered.
+
+    Raises
+    ------
+    KeyError
+        If there is no such network from outside.
+    """
     for name in names:
         del _REGISTRY[name]

@@ -116,6 +116,10 @@ def size_of(
     **options
         Options of the network that differ from its defaults.
 
+    Returns
+    -------
+    Size
+
     Raises
     ------
     UnknownNameError

@@ -22,6 +22,21 @@ def cnn6(
     """Six convolutions with shrinking kernels, each with a pool.
 
     Batch normalisation stands between a convolution and its ReLU, convolutional dropout after the pool.
+
+    Parameters
+    ----------
+    batch_normalization : bool
+        Whether there is batch normalisation.
+    bn_momentum : float
+        Momentum of its running statistics, in [0, 1).
+    conv_dropout : float
+        Rate of the convolutional dropout, in [0, 1).
+    pool_scale : float
+        Factor on the pools (see `scaled_pool`).
+
+    Returns
+    -------
+    tuple of Layer
     """
     found: list[Layer] = []
     for kernel, size, stride in STAGES:

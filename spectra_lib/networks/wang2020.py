@@ -12,7 +12,21 @@ STAGES = ((6,), (16, 16), (32, 32), (64, 64))
 
 
 def vgg(*, kernel: int = 5, conv_dropout: float = 0.2, pool_scale: float = 1.0) -> Layers:
-    """Seven convolutions in four stages; a pool and dropout close each stage."""
+    """Seven convolutions in four stages; a pool and dropout close each stage.
+
+    Parameters
+    ----------
+    kernel : int
+        Kernel size, in points.
+    conv_dropout : float
+        Rate of the convolutional dropout, in [0, 1).
+    pool_scale : float
+        Factor on the pools (see `scaled_pool`).
+
+    Returns
+    -------
+    tuple of Layer
+    """
     found: list[Layer] = []
     for stage in STAGES:
         found += [Conv(filters, kernel) for filters in stage]

@@ -254,6 +254,16 @@ def _take_checkpoint(state: Path, store: RunStore) -> bool:
 def kept_file(state: Path) -> str:
     """Name of the file with the best weights that belongs to a checkpoint.
 
+    Parameters
+    ----------
+    state : Path
+        A checkpoint, ``state-NNNN.npz``.
+
+    Returns
+    -------
+    str
+        File name without folder.
+
     Raises
     ------
     ValueError, KeyError, OSError, zipfile.BadZipFile

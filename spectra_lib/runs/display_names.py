@@ -30,6 +30,17 @@ OPTION_NAMES: Mapping[str, str] = MappingProxyType(
 def network_name(model: str, activation: str | None = None) -> str:
     """Name a network, with the activation of its hidden layers if one is given; one without a name keeps its own.
 
+    Parameters
+    ----------
+    model : str
+        Name of a network, registered or not.
+    activation : str, optional
+        A key of `ACTIVATION_NAMES`.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> network_name("cnn6_bn"), network_name("vgg", "relu"), network_name("my_net", "linear")
@@ -42,6 +53,20 @@ def network_name(model: str, activation: str | None = None) -> str:
 def activation_keys(model: str) -> tuple[str, ...]:
     """Keys of `ACTIVATION_NAMES` for the activations that a network's hidden layers can have.
 
+    Parameters
+    ----------
+    model : str
+        A network of this package.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such network.
+
     Examples
     --------
     >>> activation_keys("vgg"), activation_keys("resnet")
@@ -52,6 +77,16 @@ def activation_keys(model: str) -> tuple[str, ...]:
 
 def name_runs(records: Iterable[RunRecord]) -> str:
     """Name runs by network, hidden layers and seeds; "none" without any.
+
+    Parameters
+    ----------
+    records : iterable of RunRecord
+        Runs; only their specifications are looked at.
+
+    Returns
+    -------
+    str
+        Networks in the order in which they come, separated by semicolons.
 
     Examples
     --------

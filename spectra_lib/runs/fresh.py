@@ -81,6 +81,10 @@ class FreshPredictions(Value):
             Their probabilities.
         losses : ndarray of float, shape (n_spectra,)
             Cross-entropy of each spectrum in nats.
+
+        Returns
+        -------
+        FreshPredictions
         """
         truth = true_labels(len(labels), per_class)
         loss = float(losses.mean())
@@ -124,6 +128,16 @@ class FreshPredictions(Value):
     def faults(self, n_classes: int) -> list[str]:
         """What does not hold together; empty if all does.
 
+        Parameters
+        ----------
+        n_classes : int
+            Classes of the dataset.
+
+        Returns
+        -------
+        list of str
+            One sentence for each fault.
+
         Examples
         --------
         >>> fresh = FreshPredictions.pack((1,), 2, np.array([0, 1, 5, 1]), np.ones(4), np.zeros(4))
@@ -146,6 +160,17 @@ class FreshPredictions(Value):
 def true_labels(n: int, per_class: int) -> NDArray[np.int64]:
     """Classes of `n` spectra that are grouped by class.
 
+    Parameters
+    ----------
+    n : int
+        Number of spectra.
+    per_class : int
+        Spectra of each class.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
     Examples
     --------
     >>> true_labels(4, 2)
@@ -163,6 +188,11 @@ def standard_error(values: NDArray[np.floating], per_class: int) -> float:
         One value for each spectrum, grouped by class.
     per_class : int
         Spectra of each class, at least 2.
+
+    Returns
+    -------
+    float
+        In the unit of the values.
 
     Examples
     --------

@@ -39,11 +39,15 @@ def failures(record: RunRecord) -> tuple[Failure, ...]:
       good as training got to be. With batch normalisation this happens where patience ends before the running averages,
       with which the validation spectra are evaluated, have caught up. A run that is right at once is not meant.
 
-    Examples
-    --------
-    >>> from spectra_lib.runs.records import RunRecords
-    >>> [failures(record) for record in RunRecords(())]
-    []
+    Parameters
+    ----------
+    record : RunRecord
+        Any run.
+
+    Returns
+    -------
+    tuple of Failure
+        In the order above.
     """
     validation, history = record.validation, record.history
     predictions = (record.validation_predictions.labels, record.test_predictions.labels)
@@ -62,10 +66,30 @@ def failures(record: RunRecord) -> tuple[Failure, ...]:
 
 
 def failure_text(record: RunRecord) -> str:
-    """Write the ways in which a run failed, separated by semicolons; empty for one that converged."""
+    """Write the ways in which a run failed, separated by semicolons; empty for one that converged.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Any run.
+
+    Returns
+    -------
+    str
+    """
     return "; ".join(failures(record))
 
 
 def has_failed(record: RunRecord) -> bool:
-    """Tell whether a run failed to converge."""
+    """Tell whether a run failed to converge.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Any run.
+
+    Returns
+    -------
+    bool
+    """
     return bool(failures(record))

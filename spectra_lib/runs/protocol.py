@@ -51,6 +51,10 @@ _PROTOCOLS = {
 def list_protocols() -> list[str]:
     """Names of the protocols.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> list_protocols()
@@ -61,6 +65,15 @@ def list_protocols() -> list[str]:
 
 def protocol(name: str) -> Protocol:
     """Look up a protocol.
+
+    Parameters
+    ----------
+    name : {"paper", "code"}
+        A name of `list_protocols`.
+
+    Returns
+    -------
+    Protocol
 
     Raises
     ------

@@ -40,12 +40,34 @@ class Predictions(Value):
 
     @classmethod
     def from_probabilities(cls, probabilities: NDArray[np.floating]) -> Predictions:
-        """Read off the most probable class of each row; shape (n_spectra, n_classes)."""
+        """Read off the most probable class of each row; shape (n_spectra, n_classes).
+
+        Parameters
+        ----------
+        probabilities : ndarray of float, shape (n_spectra, n_classes)
+            Outputs of a network.
+
+        Returns
+        -------
+        Predictions
+        """
         return cls.of(*best_classes(probabilities))
 
     @classmethod
     def of(cls, labels: NDArray[np.integer], confidences: NDArray[np.floating]) -> Predictions:
-        """Keep predicted classes and their probabilities, which are rounded; both of shape (n_spectra,)."""
+        """Keep predicted classes and their probabilities, which are rounded; both of shape (n_spectra,).
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (n_spectra,)
+            Predicted classes, -1 for no answer.
+        confidences : ndarray of float, shape (n_spectra,)
+            Their probabilities, 0 to 1.
+
+        Returns
+        -------
+        Predictions
+        """
         return cls(labels=tuple(labels.tolist()), probabilities=tuple(confidences.round(4).tolist()))
 
 
@@ -103,6 +125,17 @@ class History(Value):
 
     `loss` and `accuracy` are the running averages over the epoch's steps with dropout on, as
     Keras reports them; the validation figures are evaluated after the epoch with dropout off.
+
+    Attributes
+    ----------
+    loss, val_loss : tuple of float or None
+        Mean categorical cross-entropy in nats.
+    accuracy, val_accuracy : tuple of float
+        Fraction of spectra classified right.
+    learning_rate : tuple of float
+        Rate at which the epoch was trained.
+    seconds : tuple of float
+        Wall time of the epoch.
     """
 
     loss: tuple[float | None, ...] = ()
@@ -122,6 +155,25 @@ class Session(Value):
     `commit` ends in "+changes" where the library's source differed from the commit. `threads` is the number of threads
     that one operation may use, `instruction_set` the widest vector instructions of the processor; sums are rounded
     differently with others. Both are None where they are not known, as in records of schema 1.
+
+    Attributes
+    ----------
+    started : str
+        UTC in ISO 8601, to the second.
+    first_epoch : int
+        Epoch, from 0, at which the stretch began.
+    machine, device : str
+        Operating system and architecture; processor or GPU.
+    backend, execution : str
+        Keras backend and execution mode.
+    versions : dict of str to str
+        Versions of Python and packages by name.
+    commit : str
+        Source of the library.
+    threads : int or None
+        See above.
+    instruction_set : str or None
+        See above.
     """
 
     started: str
@@ -230,7 +282,13 @@ class RunRecord(Value):
         return {k: value for k, value in write(self).items() if k not in ("network", "fresh") or value is not None}
 
     def result(self) -> dict[str, Any]:
-        """Everything that must be equal when the same run is done again on the same machine."""
+        """Everything that must be equal when the same run is done again on the same machine.
+
+        Returns
+        -------
+        dict of str to object
+            Fields by name, without sessions, times and memory.
+        """
         data = self.model_dump(exclude={"sessions", "wall_seconds", "peak_memory_bytes"})
         del data["history"]["seconds"]
         return data
@@ -242,6 +300,11 @@ class RunRecord(Value):
         ----------
         dataset : Dataset, optional
             The run's dataset: labels and digests are then checked too.
+
+        Returns
+        -------
+        list of str
+            One sentence for each fault.
         """
         found = []
         epochs = len(self.history)
@@ -284,7 +347,13 @@ class RunRecord(Value):
         return found
 
     def replay(self) -> Progress:
-        """Follow the protocol through the logged history, as far as it goes."""
+        """Follow the protocol through the logged history, as far as it goes.
+
+        Returns
+        -------
+        Progress
+            State after the last epoch that the protocol allows.
+        """
         rules, progress = protocol(self.spec.protocol), Progress(learning_rate=self.spec.learning_rate)
         history = self.history
         for loss, val_loss, accuracy in zip(history.loss, history.val_loss, history.val_accuracy, strict=True):
@@ -301,5 +370,18 @@ def _or_nan(loss: float | None) -> float:
 
 
 def data_digests(dataset: Dataset, *, fresh: bool = False) -> dict[str, str]:
-    """SHA-256 of labels and peaks of each split, if asked for that of the fresh spectra too."""
+    """SHA-256 of labels and peaks of each split, if asked for that of the fresh spectra too.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Any dataset.
+    fresh : bool
+        Whether to draw and hash the fresh spectra.
+
+    Returns
+    -------
+    dict of str to str
+        Hexadecimal hashes by name of the split.
+    """
     return {name: dataset.split(name).digest for name in ("train", "validation", "test", *(["fresh"] if fresh else []))}

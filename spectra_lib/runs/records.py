@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 def find_faults(store: RunStore) -> Iterator[tuple[Path, list[str]]]:
     """Check all records of a store, with their data and their file names.
 
+    Parameters
+    ----------
+    store : RunStore
+        Any store.
+
     Yields
     ------
     Path
@@ -60,7 +65,13 @@ def _record_files(store: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class RunRecords(Sequence[RunRecord]):
-    """The records of a store, sorted by dataset, network, activation, protocol and seed."""
+    """The records of a store, sorted by dataset, network, activation, protocol and seed.
+
+    Attributes
+    ----------
+    records : tuple of RunRecord
+        In that order, if `load_records` made them.
+    """
 
     records: tuple[RunRecord, ...]
 
@@ -79,11 +90,23 @@ class RunRecords(Sequence[RunRecord]):
     def select(self, **fields: Any) -> RunRecords:
         """Give the records whose specification has these values.
 
+        Parameters
+        ----------
+        **fields
+            Fields of `RunSpec` and the values that they must have.
+
+        Returns
+        -------
+        RunRecords
+            In the same order.
+
         Examples
         --------
-        >>> from spectra_lib.runs.protocol import protocol
-        >>> RunRecords(()).select(model="cnn2", protocol="paper")
-        RunRecords(records=())
+        >>> from spectra_lib.runs.specification import RunSpec
+        >>> specs = [RunSpec(dataset="smoke", model=model) for model in ("cnn2", "vgg")]
+        >>> records = RunRecords(tuple(RunRecord.model_construct(spec=spec) for spec in specs))
+        >>> [record.spec.model for record in records.select(model="vgg", protocol="paper")]
+        ['vgg']
         """
         chosen = (r for r in self.records if all(getattr(r.spec, key) == value for key, value in fields.items()))
         return RunRecords(tuple(chosen))
@@ -167,15 +190,14 @@ def load_records(store: str | Path = "results") -> RunRecords:
     store : str or Path
         Its folder. A folder that does not exist holds no records.
 
+    Returns
+    -------
+    RunRecords
+
     Raises
     ------
     StoreError
         If a record is damaged; it names the file.
-
-    Examples
-    --------
-    >>> len(load_records("no-such-folder"))
-    0
     """
     records = [read_record(path) for path in _record_files(Path(store))]
     return RunRecords(tuple(sorted(records, key=_order)))
@@ -197,10 +219,15 @@ def _order(record: RunRecord) -> tuple:
 def failed_runs(records: Iterable[RunRecord]) -> RunRecords:
     """Give the runs that failed to converge.
 
-    Examples
-    --------
-    >>> len(failed_runs(RunRecords(())))
-    0
+    Parameters
+    ----------
+    records : iterable of RunRecord
+        Any runs.
+
+    Returns
+    -------
+    RunRecords
+        In the same order (see `spectra_lib.runs.judgement`).
     """
     return RunRecords(tuple(record for record in records if has_failed(record)))
 
@@ -208,9 +235,14 @@ def failed_runs(records: Iterable[RunRecord]) -> RunRecords:
 def converged_runs(records: Iterable[RunRecord]) -> RunRecords:
     """Give the runs that did not fail.
 
-    Examples
-    --------
-    >>> len(converged_runs(RunRecords(())))
-    0
+    Parameters
+    ----------
+    records : iterable of RunRecord
+        Any runs.
+
+    Returns
+    -------
+    RunRecords
+        In the same order (see `spectra_lib.runs.judgement`).
     """
     return RunRecords(tuple(record for record in records if not has_failed(record)))

@@ -133,6 +133,11 @@ class RunSpec(Value):
 def usual_rules() -> dict[str, Any]:
     """Give the rules of training beside network, data and seed, as all runs have them that are compared.
 
+    Returns
+    -------
+    dict of str to object
+        Defaults of `RunSpec` by field.
+
     Examples
     --------
     >>> usual_rules()

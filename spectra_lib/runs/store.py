@@ -41,15 +41,57 @@ class RunStore:
         self.path = Path(path)
 
     def record_path(self, spec: RunSpec) -> Path:
-        """File of a run's record."""
+        """File of a run's record.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            The run.
+
+        Returns
+        -------
+        Path
+            It need not exist.
+
+        Raises
+        ------
+        StoreError
+            If it would lie outside the store.
+        """
         return path_inside(self.path, spec.dataset_spec.name, f"{spec.run_id}.json")
 
     def work_path(self, spec: RunSpec) -> Path:
-        """Folder of a run's checkpoints."""
+        """Folder of a run's checkpoints.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            The run.
+
+        Returns
+        -------
+        Path
+            It need not exist.
+
+        Raises
+        ------
+        StoreError
+            If it would lie outside the store.
+        """
         return path_inside(self.path, ".work", spec.run_id)
 
     def load(self, spec: RunSpec) -> RunRecord | None:
         """Read a run's record if the store has it; a damaged one is set aside with a warning.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            The run.
+
+        Returns
+        -------
+        RunRecord or None
+            None if there is no sound record of this run.
 
         Raises
         ------
@@ -76,6 +118,16 @@ class RunStore:
     def save(self, record: RunRecord) -> Path:
         """Write a record atomically; refuses to replace one.
 
+        Parameters
+        ----------
+        record : RunRecord
+            A finished run.
+
+        Returns
+        -------
+        Path
+            The file.
+
         Raises
         ------
         StoreError
@@ -101,6 +153,11 @@ class RunStore:
     def lock(self, spec: RunSpec) -> Iterator[None]:
         """Hold a run for this process; the system releases it when the process ends, however it ends.
 
+        Parameters
+        ----------
+        spec : RunSpec
+            The run.
+
         Raises
         ------
         BusyError
@@ -124,17 +181,53 @@ class RunStore:
             yield
 
     def is_busy(self, run: RunSpec | str) -> bool:
-        """Whether a process is working on a run, or that of an id; asking disturbs none (`spectra_lib.runs.lock`)."""
+        """Whether a process is working on a run, or that of an id; asking disturbs none (`spectra_lib.runs.lock`).
+
+        Parameters
+        ----------
+        run : RunSpec or str
+            The run, or its id.
+
+        Returns
+        -------
+        bool
+            False, too, where the system cannot tell.
+
+        Raises
+        ------
+        StoreError
+            If the id leads out of the store.
+        """
         return is_held(self._lock_path(run))
 
 
 def record_text(record: RunRecord) -> str:
-    """Write a record as its file has it."""
+    """Write a record as its file has it.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Any record.
+
+    Returns
+    -------
+    str
+        One line of JSON.
+    """
     return record.model_dump_json(exclude_defaults=False) + "\n"
 
 
 def read_record(path: Path) -> RunRecord:
     """Read one record file.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `RunStore.save` wrote.
+
+    Returns
+    -------
+    RunRecord
 
     Raises
     ------
@@ -163,6 +256,22 @@ def read_record(path: Path) -> RunRecord:
 def way_store(store: str | Path, way: str) -> RunStore:
     """Store for runs that were done again in another way, apart from the records that count.
 
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the records that count.
+    way : str
+        What was different, as "another seed".
+
+    Returns
+    -------
+    RunStore
+
+    Raises
+    ------
+    StoreError
+        If the name leads out of the folder.
+
     Examples
     --------
     >>> way_store("results", "another seed").path.as_posix()
@@ -172,5 +281,16 @@ def way_store(store: str | Path, way: str) -> RunStore:
 
 
 def way_stores(store: str | Path) -> list[RunStore]:
-    """All such stores that there are."""
+    """All such stores that there are.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the records that count.
+
+    Returns
+    -------
+    list of RunStore
+        Sorted by folder.
+    """
     return [RunStore(path) for path in sorted((Path(store) / "ways").glob("[!.]*"))]

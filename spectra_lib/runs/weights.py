@@ -89,7 +89,18 @@ class ModelCard(Value):
 
     @classmethod
     def of(cls, record: RunRecord) -> ModelCard:
-        """Describe the network of a record."""
+        """Describe the network of a record.
+
+        Parameters
+        ----------
+        record : RunRecord
+            A finished run.
+
+        Returns
+        -------
+        ModelCard
+            Classes are named by their numbers.
+        """
         spec, data = record.spec, record.spec.dataset_spec
         return cls(
             run_id=spec.run_id,
@@ -110,6 +121,16 @@ class ModelCard(Value):
 def hash_weights(arrays: Iterable[NDArray]) -> str:
     """Hexadecimal SHA-256 of types, shapes and values of arrays.
 
+    Parameters
+    ----------
+    arrays : iterable of ndarray
+        In the order of the network's variables.
+
+    Returns
+    -------
+    str
+        64 digits.
+
     Examples
     --------
     >>> hash_weights([np.zeros((2, 3))]) == hash_weights([np.zeros((3, 2)).T])
@@ -124,6 +145,23 @@ def hash_weights(arrays: Iterable[NDArray]) -> str:
 
 def weights_path(store: RunStore | str | Path, run_id: str) -> Path:
     """Folder of a run's weights.
+
+    Parameters
+    ----------
+    store : RunStore, str or Path
+        Store of the run's record.
+    run_id : str
+        Id of the run.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+
+    Raises
+    ------
+    StoreError
+        If it would lie outside the folder of weights.
 
     Examples
     --------
@@ -189,7 +227,15 @@ def save_weights(store: RunStore, record: RunRecord, names: Sequence[str], array
 
 
 def place_weights(folder: Path, target: Path) -> None:
-    """Rename a complete folder of weights to its place, instead of what is there."""
+    """Rename a complete folder of weights to its place, instead of what is there.
+
+    Parameters
+    ----------
+    folder : Path
+        The complete folder, on the same disk.
+    target : Path
+        Its place.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         shutil.rmtree(target)
@@ -198,6 +244,16 @@ def place_weights(folder: Path, target: Path) -> None:
 
 def each_weight(folder: Path) -> Iterator[NDArray]:
     """Read the arrays of a folder one by one, in the order of the network's variables.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a run's weights.
+
+    Yields
+    ------
+    ndarray
+        Value of one variable.
 
     Raises
     ------
@@ -217,6 +273,13 @@ def each_weight(folder: Path) -> Iterator[NDArray]:
 def check_weights(folder: Path, sha256: str) -> None:
     """Compare the arrays of a folder with the hash that they should have.
 
+    Parameters
+    ----------
+    folder : Path
+        Folder of a run's weights.
+    sha256 : str
+        Hash as `hash_weights` gives it.
+
     Raises
     ------
     StoreError
@@ -233,10 +296,21 @@ def check_weights(folder: Path, sha256: str) -> None:
 def read_card(folder: Path) -> ModelCard:
     """Read ``model.json``.
 
+    Parameters
+    ----------
+    folder : Path
+        Folder of a run's weights.
+
+    Returns
+    -------
+    ModelCard
+
     Raises
     ------
     StoreError
         If it is missing, damaged or of another version.
+    SpecificationError
+        If a field is missing, unknown or out of its range.
     """
     path = folder / CARD
     try:
@@ -250,6 +324,17 @@ def read_card(folder: Path) -> ModelCard:
 
 def find_record(store: RunStore | str | Path, run: str) -> RunRecord:
     """Find a record by the id of its run, or by the beginning of it if only one begins so.
+
+    Parameters
+    ----------
+    store : RunStore, str or Path
+        Where the record is.
+    run : str
+        Id of the run, or its beginning.
+
+    Returns
+    -------
+    RunRecord
 
     Raises
     ------
