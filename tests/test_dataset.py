@@ -218,3 +218,38 @@ def test_export_that_breaks_off_leaves_the_old_file(tmp_path, monkeypatch):
         export_dataset(make_dataset("smoke"), path, overwrite=True)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["smoke.npz"]
+
+
+@pytest.mark.parametrize("name", ["smoke", "laptop_noisy"])
+def test_rows_are_chosen_by_numpys_rules(name):
+    split = make_dataset(name).test
+    everything, n = split.spectra(), len(split)
+    for rows in ([0, -1, -n], split.labels == 2, (split.labels == 2).tolist(), slice(3, None, 7), np.array([n - 1])):
+        np.testing.assert_array_equal(split.spectra(rows), everything[rows])
+    assert split.spectra([]).shape == (0, split.n_points)
+    assert len(split.peaks.take(split.labels == 2)) == (split.labels == 2).sum()
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (3, "0 dimensions"),
+        ([[0, 1]], "2 dimensions"),
+        ([0.5, 1.0], "whole numbers or truth values, received float64"),
+        (["0"], "whole numbers or truth values"),
+        ([36], "from -36 to 35, received 36"),
+        ([0, -37], "received -37"),
+        ([True, False], "one truth value for each of 36 rows, received 2"),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused(rows, told):
+    with pytest.raises(SpectraError, match=told):
+        make_dataset("smoke").test.spectra(rows)
+
+
+def test_splits_and_datasets_are_told_in_a_line():
+    data = make_dataset("laptop_noisy")
+    assert repr(data.test) == "RealisticSplit of 162 spectra with 1000 points, 27 classes"
+    assert all("\n" not in repr(one) and len(repr(one)) < 120 for one in (data, data.test, data.test.peaks))
+    with pytest.raises(TypeError, match="take spectra\\(rows\\)"):
+        list(data.test)

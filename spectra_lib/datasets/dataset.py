@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Never
 
 import h5py
 import numpy as np
@@ -18,7 +19,7 @@ from spectra_lib._base.values import canonical_digest
 from spectra_lib.datasets.corruption import Seed, add_noise_and_background, change_peaks, draw_levels
 from spectra_lib.datasets.fingerprints import make_fingerprints
 from spectra_lib.datasets.named import dataset_spec
-from spectra_lib.datasets.peaks import PeakTable, Rows, draw_peaks, place_test_peaks, vary_peaks
+from spectra_lib.datasets.peaks import PeakTable, Rows, chosen_rows, draw_peaks, place_test_peaks, vary_peaks
 from spectra_lib.datasets.rendering import render
 from spectra_lib.datasets.specification import DatasetSpec, Fingerprint, Realism
 
@@ -44,6 +45,15 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __iter__(self) -> Iterator[Never]:
+        raise TypeError("a split cannot be looped over; take spectra(rows), labels, peaks, or batches(size)")
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__} of {len(self)} spectra with {self.n_points} points, {len(np.unique(self.labels))} "
+            "classes"
+        )
+
     @property
     def is_sparse(self) -> bool:
         """Whether spectra are exactly zero far from their peaks."""
@@ -59,8 +69,8 @@ class Split:
 
         Parameters
         ----------
-        rows : sequence of int, slice or None
-            Which spectra; None for all.
+        rows : sequence of int or bool, slice or None
+            Which spectra, by NumPy's rules (`spectra_lib.datasets.peaks.chosen_rows`); None for all.
         normalize : bool
             Divide each spectrum by its own maximum, as the networks see it.
         dtype : float32 or float64
@@ -70,10 +80,16 @@ class Split:
         -------
         ndarray, shape (n_rows, n_points)
 
+        Raises
+        ------
+        SpectraError
+            If a row is not there, or `rows` is something else.
+
         Examples
         --------
-        >>> make_dataset("smoke").test.spectra([0, 1]).shape
-        (2, 256)
+        >>> test = make_dataset("smoke").test
+        >>> test.spectra([0, 1]).shape, test.spectra(test.labels == 3).shape
+        ((2, 256), (9, 256))
         """
         return render(self.peaks.take(rows), self.n_points, normalize=normalize, dtype=dtype)
 
@@ -99,7 +115,7 @@ class Split:
         return state.hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RealisticSplit(Split):
     """A split whose spectra carry noise, a background or Lorentzian tails.
 
@@ -129,7 +145,8 @@ class RealisticSplit(Split):
         dtype: type[np.float32] | type[np.float64] = np.float32,
     ) -> NDArray[np.floating]:
         """Render the chosen spectra (see `Split.spectra`)."""
-        chosen, peaks = np.arange(len(self))[slice(None) if rows is None else rows], self.peaks.take(rows)
+        chosen = chosen_rows(rows, len(self))
+        peaks = self.peaks.take(chosen)
         levels = draw_levels(self.realism, self.seed, chosen)
         shares = levels[:, 2] if self.realism.lorentzian[1] > 0 else None
         spectra = render(peaks, self.n_points, dtype=np.float64, lorentzian=shares)
@@ -190,6 +207,12 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(self.split(name))} {name}" for name in SPLITS)
+        return (
+            f"Dataset {self.spec.name!r}: {self.spec.n_classes} classes, {self.spec.n_points} points, {sizes} spectra"
+        )
 
     @property
     def ideal(self) -> Split:

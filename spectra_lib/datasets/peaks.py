@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from spectra_lib._base.errors import SpectraError
 from spectra_lib.datasets.specification import MAX_HEIGHT, DatasetSpec, Fingerprint, TestPoint
 
-Rows = NDArray[np.integer] | Sequence[int] | slice | None
-"""Which spectra: indices, a slice, or None for all."""
+Rows = NDArray[np.integer] | NDArray[np.bool_] | Sequence[int] | slice | None
+"""Which spectra: row numbers, one truth value for each row, a slice, or None for all (`chosen_rows`)."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,9 @@ class PeakTable:
         own = slice(self.offsets[row], self.offsets[row + 1])
         return self.positions[own], self.heights[own]
 
+    def __repr__(self) -> str:
+        return f"PeakTable of {len(self)} spectra with {len(self.positions)} peaks"
+
     def __iter__(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float64]]]:
         return (self.peaks(row) for row in range(len(self)))
 
@@ -119,11 +122,59 @@ class PeakTable:
         """Give a table of the chosen spectra, in the order asked for."""
         if rows is None:
             return self
-        chosen = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows, dtype=np.int64)
+        chosen = chosen_rows(rows, len(self))
         counts = self.counts[chosen]
         offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
         source = np.repeat(self.offsets[chosen] - offsets[:-1], counts) + np.arange(offsets[-1])
         return PeakTable(offsets, self.positions[source], self.heights[source], self.widths[chosen])
+
+
+def chosen_rows(rows: Rows, n: int) -> NDArray[np.int64]:
+    """Give the numbers of the chosen rows, by NumPy's rules.
+
+    Parameters
+    ----------
+    rows : sequence of int, sequence of bool, slice or None
+        Numbers from -n to n - 1, negative ones counted from the end; or one truth value for each row; None for all.
+    n : int
+        How many rows there are.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_chosen,)
+        From 0 to n - 1, in the order asked for.
+
+    Raises
+    ------
+    SpectraError
+        If `rows` has other than one dimension, is neither whole numbers nor truth values, is out of range, or has
+        another number of truth values than there are rows.
+
+    Examples
+    --------
+    >>> chosen_rows([0, -1], 5).tolist(), chosen_rows([True, False, True], 3).tolist(), chosen_rows([], 3).size
+    ([0, 4], [0, 2], 0)
+    """
+    if rows is None or isinstance(rows, slice):
+        return np.arange(n)[slice(None) if rows is None else rows]
+    chosen = np.asarray(rows)
+    if chosen.ndim != 1:
+        raise SpectraError(
+            f"rows: expected a list of row numbers, received {chosen.ndim} dimensions ({rows!r:.60}); "
+            "give [3] for a single row"
+        )
+    if not chosen.size:
+        return np.zeros(0, dtype=np.int64)
+    if chosen.dtype == bool:
+        if len(chosen) != n:
+            raise SpectraError(f"rows: expected one truth value for each of {n} rows, received {len(chosen)}")
+        return np.flatnonzero(chosen)
+    if chosen.dtype.kind not in "iu":
+        raise SpectraError(f"rows: expected whole numbers or truth values, received {chosen.dtype} ({chosen[0]})")
+    outside = (chosen < -n) | (chosen >= n)
+    if outside.any():
+        raise SpectraError(f"rows: expected numbers from {-n} to {n - 1}, received {chosen[outside][0]}")
+    return np.where(chosen < 0, chosen + n, chosen).astype(np.int64)
 
 
 def vary_peaks(spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> tuple[PeakTable, PeakTable]:
