@@ -18,6 +18,7 @@ from spectra_lib.figures import methods as figures
 from spectra_lib.figures import provenance
 from spectra_lib.paper.published import published_validation_loss
 from spectra_lib.runs.protocol import protocol
+from spectra_lib.runs.record import RunRecord
 from spectra_lib.runs.records import RunRecords, load_records
 from spectra_lib.runs.specification import TRUSTED, RunSpec
 
@@ -202,14 +203,19 @@ def test_differences_unfold_and_use_the_names_of_the_book(evidence):
 
 
 def test_number_formats_are_compared_over_the_seeds_that_both_have():
-    records = load_records(RESULTS)
-    table = figures.precision_rows(records).set_index("Network")
-    half = records.select(dataset="challenge", model="cnn2", hidden_activation="relu", precision="mixed_bfloat16")
-    right = ", ".join(str(run.test.n - run.test.errors) for run in half)
-    assert table.loc["CNN2 (ReLU)", "bfloat16"] == right
-    assert len(table.loc["CNN2 (ReLU)", "float32"].split(", ")) == len(half)
-    single = figures.precision_rows(records.select(precision="float32"))
-    assert single.empty
+    runs = load_records(RESULTS).select(
+        dataset="challenge", protocol="paper", model="cnn2", hidden_activation="relu", options={}, precision="float32"
+    )
+    assert len(runs) >= 3 and figures.precision_rows(runs).empty
+
+    def in_half(run: RunRecord) -> RunRecord:
+        spec = run.spec.model_copy(update={"precision": "mixed_bfloat16"})
+        return run.model_copy(update={"spec": spec, "test": run.test.model_copy(update={"errors": 1})})
+
+    (row,) = figures.precision_rows(RunRecords((*runs, *map(in_half, runs[:2])))).itertuples()
+    assert row.Network == "CNN2 (ReLU)"
+    assert row.float32 == ", ".join(str(run.test.n - run.test.errors) for run in runs[:2])
+    assert row.bfloat16 == ", ".join(str(run.test.n - 1) for run in runs[:2])
 
 
 def test_every_run_is_counted_on_one_machine():

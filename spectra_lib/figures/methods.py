@@ -282,7 +282,7 @@ def pair_finding(times: StepTimes | None) -> str:
 
     Examples
     --------
-    >>> from spectra_lib.step_times import StepTime
+    >>> from spectra_lib.experiments.step_times import StepTime
     >>> rows = (
     ...     StepTime(model="vgg", backend="tensorflow", execution=mode, precision="float32", seconds=seconds)
     ...     for mode, seconds in (("sparse", 0.25), ("pair", 0.4))
