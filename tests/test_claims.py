@@ -439,7 +439,7 @@ def test_without_records_nothing_about_networks_is_decided(nothing):
             assert finding.verdict.outcome is UNDECIDED
             assert finding.verdict.n == 0 < finding.verdict.needed
             assert finding.verdict.effect is None
-            assert "Waits for runs" in finding.verdict.sentence
+            assert "Insufficient data" in finding.verdict.sentence
 
 
 def test_a_verdict_flips_when_a_record_arrives(nothing, labels):
@@ -897,7 +897,7 @@ def test_rows_and_text(nothing):
     assert summary(findings) == "2 claims: 0 supported, 1 contradicted, 1 undecided"
     text = as_text(findings[0])
     assert text.startswith("10  UNDECIDED    Results, Benchmark results; 0 runs, 6 needed\n")
-    assert "Waits for runs: 0 of 3 of CNN2, CNN3." in text
+    assert "Insufficient data: 0 of 3 runs of CNN2, CNN3." in text
 
 
 def test_the_command_prints_a_table(tmp_path):

@@ -30,11 +30,11 @@ def test_a_moved_peak_is_put_before_recorded_and_live_networks(challenge, monkey
     shown = explorer.decision_explorer(challenge, grid, {"recorded": third}, {"live": by_height})
     sliders = {child.description: child for child in shown.children[:2]}
     assert (sliders["Position"].min, sliders["Position"].max) == (grid.positions[0], grid.positions[-1])
-    assert sliders["Height"].max == grid.heights[-1]
+    assert sliders["Intensity"].max == grid.heights[-1]
     for height, label in ((0.05, 18), (0.2, 19)):
         shown.f(position=900, height=height)
         figure = plt.gcf()
-        assert [axes.get_xlabel() for axes in figure.axes[1:]] == ["says neither", f"says {label}"]
+        assert [axes.get_xlabel() for axes in figure.axes[1:]] == ["prediction: neither", f"prediction: {label}"]
         assert f"live: class {label} 75%, class 3 25%" in capsys.readouterr().out
         plt.close(figure)
 
@@ -45,7 +45,7 @@ def test_answers_in_words(challenge, answer, words):
     figure = explorer.draw_moved_peak(
         challenge, grid, {"someone": np.full((GRID_SIZE, GRID_SIZE), answer)}, 900, float(grid.heights[3])
     )
-    assert figure.axes[1].get_xlabel() == f"says {words}"
+    assert figure.axes[1].get_xlabel() == f"prediction: {words}"
     plt.close(figure)
 
 

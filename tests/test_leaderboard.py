@@ -104,9 +104,9 @@ def test_runs_that_differ_in_the_seed_share_a_row(smoke: Dataset):
     assert board.kind.value_counts().to_dict() == {NETWORK: 3, OBSERVER: 1, BASELINE: 1}
     rows = leaderboard_rows(board).set_index("Method")
     assert rows.loc["CNN2 (linear)", "Test errors"].tolist() == ["1", "5.0 (2–9)"]
-    assert rows.loc["gone", "Weights"] == "–"
+    assert rows.loc["gone", "Parameters"] == "–"
     assert set(rows.loc["CNN2 (linear)", "Kind"]) == {VARIED}
-    assert rows.loc["Ideal observer", ["Test errors", "Runs", "Time to train"]].tolist() == ["0.0", "–", "–"]
+    assert rows.loc["Bayes classifier", ["Test errors", "Runs", "Time to train"]].tolist() == ["0.0", "–", "–"]
 
 
 def test_a_small_network_has_its_costs(smoke: Dataset):
@@ -116,7 +116,7 @@ def test_a_small_network_has_its_costs(smoke: Dataset):
     (row,) = leaderboard_rows(board).query("Method == 'PeakNet'").to_dict("records")
     assert (row["Method"], row["Test errors"], row["Runs"]) == ("PeakNet", "0.5 (0–1)", "2")
     weights, multiply_adds = 3 * 16 + 8, (4 * 12 + 12) * 16
-    assert row["Weights"] == f"{weights}"
+    assert row["Parameters"] == f"{weights}"
     assert float(row["Multiply-adds (million)"]) == pytest.approx(multiply_adds / 1e6)
     assert row["Time to train"] == "48 s"
 
@@ -127,7 +127,7 @@ def test_published_runs_stand_beside_ours(challenge: Dataset):
     assert theirs.loc[("cnn6", "relu")].test_errors == 27
     assert theirs.loc[("cnn2", "linear")].parameters == 18_913_755
     rows = leaderboard_rows(board).set_index("Method")
-    assert rows.loc["CNN6 (ReLU)", "Above ceiling"].startswith("−")
+    assert rows.loc["CNN6 (ReLU)", "Above Bayes"].startswith("−")
     assert rows.loc["CNN6 (ReLU)", "Options"] == "protocol=code"
 
 
@@ -140,7 +140,7 @@ def test_figures_with_and_without_runs(smoke: Dataset, n_runs: int):
     figures.draw_against_ceiling(axes, board, "Errors")
     figure.canvas.draw()
     assert [text.get_text() for text in axes.get_yticklabels()] == (["Cosine", "CNN2 (linear)"] if n_runs else [])
-    assert axes.get_legend().get_texts()[-1].get_text() == "ideal observer, expected"
+    assert axes.get_legend().get_texts()[-1].get_text() == "Bayes classifier, expected"
     plt.close(figure)
 
 

@@ -69,7 +69,7 @@ def test_without_packages_there_is_nothing_and_no_fault():
     assert evidence.measured == {}
     (finding,) = judge(evidence, [4])
     assert finding.verdict.outcome is Outcome.UNDECIDED
-    assert "Waits for measured spectra of XRD, Raman, NMR" in finding.verdict.sentence
+    assert "Insufficient data: no measured spectra of XRD, Raman, NMR" in finding.verdict.sentence
 
 
 def test_diffraction_files(tmp_path, monkeypatch):

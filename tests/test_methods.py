@@ -121,10 +121,10 @@ def effects(evidence, records):
 
 def test_without_records_what_needs_runs_waits_for_them(evidence):
     found = effects(evidence, [])
-    for topic in ("Weights that are kept", "Training accuracy", "Resnet"):
+    for topic in ("Best checkpoint", "Training accuracy", "Resnet"):
         assert found[topic].state == State.WAITING and found[topic].effect.startswith("Not measured yet: ")
     assert "72 of 162 test spectra are exact ties" in found["Challenging test set"].effect
-    assert "waits for runs of CNN2 and VGG" in found["Learning rate on a plateau"].effect
+    assert "no runs of CNN2 and VGG" in found["Learning rate on a plateau"].effect
     assert found["Learning rate on a plateau"].state == State.PARTLY
     assert found["Peaks of a class"].state == State.MEASURED and not found["Peaks of a class"].argument
     assert found["Resnet"].argument
@@ -145,7 +145,7 @@ def test_with_records_effects_are_computed(evidence):
     assert "CNN BN, batch normalisation removed, ReLU: +16.7 points in 1 pair." in (
         found["Modified networks (Table 2)"].effect
     )
-    for topic in ("Weights that are kept", "Training accuracy"):
+    for topic in ("Best checkpoint", "Training accuracy"):
         assert found[topic].state == State.MEASURED and "On the challenging set" in found[topic].effect
 
 

@@ -67,7 +67,7 @@ def test_worked_example_trains_and_stands_in_the_leaderboard(example: Path, tmp_
     assert row.Method == "my_net (ReLU)"
     options = f"kernel=5, max_epochs=2, my_net.py {record.spec.source[:8]}"
     assert row.Options == f"{options}, 1 of its runs failed to converge"
-    assert row.Weights == f"{record.network.parameters:,}"
+    assert row.Parameters == f"{record.network.parameters:,}"
     assert network_name("my_net") == "my_net"
 
 

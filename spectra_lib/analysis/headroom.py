@@ -153,7 +153,7 @@ CEILINGS: Mapping[str, tuple[str, tuple[float, ...], Callable[[float], DatasetSp
         lambda n: _changed(f"shift-{n:.0f}", variation=_variation(position_shift=int(n))),
     ),
     "height": (
-        "Largest change of a height",
+        "Largest change of a relative intensity",
         (0.025, 0.05, 0.1, 0.2, 0.4),
         lambda change: _changed(f"height-{change:g}", variation=_variation(height_change=change)),
     ),

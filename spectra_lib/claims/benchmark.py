@@ -288,7 +288,7 @@ def resnet_ends_lower(evidence: Evidence) -> Verdict:
     16,
     SECTION,
     "Most networks get 24,900 of 25,000 training spectra right, CNN6 misses 125 to 185.",
-    uses="training errors of the kept weights, dropout off",
+    uses="training errors of the best checkpoint, dropout off",
 )
 def cnn6_fits_training_less(evidence: Evidence) -> Verdict:
     """What counts is a true evaluation, not the average over an epoch with dropout on.
@@ -313,11 +313,11 @@ def cnn6_fits_training_less(evidence: Evidence) -> Verdict:
         f"dropout on makes that {running:.0f}. Of the other networks {within} of {len(others)} runs miss at most 100."
     )
     if outcome is Outcome.UNDECIDED and short:
-        sentence += f" Waits for runs: {short}."
+        sentence += f" Insufficient data: {short}."
     return Verdict(outcome, mean.difference, meaning, *counts(groups), "runs", sentence, (mean.low, mean.high))
 
 
-@claim(17, SECTION, "Resnet fits the training set best.", uses="training errors of the kept weights, dropout off")
+@claim(17, SECTION, "Resnet fits the training set best.", uses="training errors of the best checkpoint, dropout off")
 def resnet_fits_best(evidence: Evidence) -> Verdict:
     """Every other network misses more training spectra than Resnet, evaluated with dropout off."""
     groups = published_networks(evidence)

@@ -144,7 +144,7 @@ def many_peaks_are_no_problem(evidence: Evidence) -> Verdict:
     MINOR_PEAKS,
     "Nearly all networks call most test spectra of class 246 class 382, and are right only where the largest peak "
     "moved away.",
-    uses="answers to the test spectra of class 246",
+    uses="predictions for the test spectra of class 246",
 )
 def class_246_is_called_382(evidence: Evidence) -> Verdict:
     """Supported if seven of eight networks do, and none is right where the largest peak stayed.
@@ -174,10 +174,10 @@ def class_246_is_called_382(evidence: Evidence) -> Verdict:
     sentence = (
         f"{len(shares) - len(failing)} of {counted(len(shares), 'network')} with enough runs "
         f"{'calls' if len(shares) == 1 else 'call'} most of its {len(rows)} spectra {other}; of "
-        f"{counted(right, 'right answer')} {near_but_right} {'is' if near_but_right == 1 else 'are'} on spectra whose "
-        f"largest peak did not move away."
+        f"{counted(right, 'correct prediction')} {near_but_right} {'is' if near_but_right == 1 else 'are'} on spectra "
+        f"whose largest peak did not move away."
         if shares
-        else f"No network has {SEEDS} runs yet. Of {counted(right, 'right answer')} {near_but_right} "
+        else f"No network has {SEEDS} runs yet. Of {counted(right, 'correct prediction')} {near_but_right} "
         f"{'is' if near_but_right == 1 else 'are'} on spectra whose largest peak did not move away."
     )
     return conclude_for_every_run(len(failing) > 1 or near_but_right > 0, groups, effect, meaning, sentence)
@@ -223,8 +223,8 @@ def largest_peak_weighs_too_much(evidence: Evidence) -> Verdict:
         for model, each in surplus.items()
     )
     remark = (
-        f"Answers change more often without the largest peak than without another one (classes of {MIN_PEAKS} peaks "
-        f"and more): by {figure(matching.mean())} percentage points for peak matching, {by}."
+        f"Predictions change more often without the largest peak than without another one (classes of {MIN_PEAKS} "
+        f"peaks and more): by {figure(matching.mean())} percentage points for peak matching, {by}."
         if surplus
         else ""
     )
@@ -253,8 +253,8 @@ def six_more_minor_pairs(evidence: Evidence) -> Verdict:
         f"{len(minor)}{' (' + listed + ')' if minor else ''}."
     )
     far = sum(needed > 1 for needed in needed_by_pair(evidence.general, minor).values())
-    sentence += f" In {far} of them no variation makes both classes give the same spectrum." if far else ""
-    sentence += f" Waits for runs: {short}." if outcome is Outcome.UNDECIDED else ""
+    sentence += f" In {far} of them no augmentation makes both classes give the same spectrum." if far else ""
+    sentence += f" Insufficient data: {short}." if outcome is Outcome.UNDECIDED else ""
     return Verdict(outcome, float(len(minor)), meaning, n, needed, "runs", sentence)
 
 
@@ -262,7 +262,7 @@ def six_more_minor_pairs(evidence: Evidence) -> Verdict:
     24,
     POSITIONS,
     "A simple boundary separates all test spectra of classes 8 and 318, yet most networks err; CNN6 errs on three.",
-    uses="test peaks and answers of both classes",
+    uses="test peaks and predictions of both classes",
 )
 def most_err_on_8_and_318(evidence: Evidence) -> Verdict:
     """Needs a boundary, errors of most networks in most seeds, and about three of CNN6.
@@ -333,7 +333,7 @@ def errors_sit_next_to_the_other_class(evidence: Evidence) -> Verdict:
     outcome, interval = majority(hits, len(near))
     sentence = (
         f"{len(near)} different test spectra of overlapping classes are misclassified in some run; {hits} of them "
-        f"have their nearest training spectrum in the class that was answered."
+        f"have their nearest training spectrum in the class that was predicted."
     )
     return Verdict(outcome, 100 * hits / len(near), meaning, n, needed, "runs", sentence, interval)
 
@@ -347,7 +347,7 @@ def _nearest_to_other(dataset: Dataset, pair: tuple[int, int], rows: set[int]) -
 @claim(
     26,
     INTENSITIES,
-    "A split at one height classifies all test spectra of classes 164 and 281.",
+    "A threshold on one relative intensity classifies all test spectra of classes 164 and 281.",
     uses="their test peaks",
 )
 def one_height_separates_164_and_281(evidence: Evidence) -> Verdict:
@@ -363,7 +363,7 @@ def one_height_separates_164_and_281(evidence: Evidence) -> Verdict:
     middle = float(low.mean() + high.mean()) / 2
     half_way = int((low > middle).sum() + (high < middle).sum())
     sentence = (
-        f"The lower class reaches height {low.max():.3f}, the higher one falls to {high.min():.3f}: a split "
+        f"The weaker class reaches intensity {low.max():.3f}, the stronger falls to {high.min():.3f}: a threshold "
         f"half-way, at {middle:.3f}, misassigns {half_way} of {n} test spectra, the best one {fewest}."
     )
     outcome = Outcome.CONTRADICTED if fewest else Outcome.SUPPORTED
@@ -373,8 +373,8 @@ def one_height_separates_164_and_281(evidence: Evidence) -> Verdict:
 @claim(
     27,
     INTENSITIES,
-    "Between classes 164 and 281, CNN2 decides by position (stripes), CNN6 by height, INC6 by a mixture of both.",
-    uses="decision maps, 31 positions by 31 heights",
+    "Between classes 164 and 281, CNN2 decides by position (stripes), CNN6 by intensity, INC6 by a mixture of both.",
+    uses="decision maps, 31 positions by 31 intensities",
 )
 def regions_differ(evidence: Evidence) -> Verdict:
     """Decided by how much of the variance of the answers each axis explains, three seeds of each.
@@ -395,7 +395,10 @@ def regions_differ(evidence: Evidence) -> Verdict:
         for model, group in groups.items()
     }
     compared: list[Comparison] = []
-    for model, sign, text in (("cnn2", -1, "CNN2: position over height"), ("cnn6", 1, "CNN6: height over position")):
+    for model, sign, text in (
+        ("cnn2", -1, "CNN2: position over intensity"),
+        ("cnn6", 1, "CNN6: intensity over position"),
+    ):
         if len(shares[model]) >= SEEDS:
             compared.append(mean_above_zero(text, [sign * (height - position) for height, position in shares[model]]))
     compared += compare_groups(
@@ -404,7 +407,7 @@ def regions_differ(evidence: Evidence) -> Verdict:
         lambda r: explained_by_axes(np.array(r.probes[name].labels) == INTENSITY_PAIR[0])[0],
     )
     means = "; ".join(
-        f"{network_name(model)}: height {np.mean([height for height, _ in each]):.2f}, "
+        f"{network_name(model)}: intensity {np.mean([height for height, _ in each]):.2f}, "
         f"position {np.mean([position for _, position in each]):.2f}"
         for model, each in shares.items()
         if each

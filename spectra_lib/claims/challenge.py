@@ -208,7 +208,7 @@ def cnn2_beats_cnn3(evidence: Evidence) -> Verdict:
     return conclude(compared, groups, "percentage points", planned=2)
 
 
-@claim(33, SECTION, "Resnet does not converge: its accuracy is that of guessing.", uses="test errors of every run")
+@claim(33, SECTION, "Resnet does not converge: its accuracy stays at chance level.", uses="test errors of every run")
 def resnet_guesses(evidence: Evidence) -> Verdict:
     """One run that is right more often than a guess contradicts; five seeds without one support.
 
@@ -227,8 +227,8 @@ def resnet_guesses(evidence: Evidence) -> Verdict:
     )
     n = sum(record.test.n for record in runs)
     sentence = (
-        f"{beyond} of {counted(len(runs), 'run')} {'is' if len(runs) == 1 else 'are'} right more often than a guess, "
-        f"which is right in {100 * chance:.1f} % of spectra; the best is right in "
+        f"{beyond} of {counted(len(runs), 'run')} {'is' if len(runs) == 1 else 'are'} right more often than "
+        f"chance level, {100 * chance:.1f} % of spectra; the best is right in "
         f"{max(accuracy(record) for record in runs):.1f} %. {name_failed(runs)}"
     ).strip()
     low, high = binomial_interval(sum(right), n)
@@ -313,7 +313,7 @@ def loss_is_unstable_here_too(evidence: Evidence) -> Verdict:
     38,
     "Results, Overlapping peak positions",
     "Pooling loses the resolution that nearby peaks need.",
-    uses="runs that differ from published ones in the size of pools alone, errors on classes told apart by position",
+    uses="runs that differ from published ones in the size of pools alone, errors on classes that differ in position",
 )
 def pooling_loses_resolution(evidence: Evidence) -> Verdict:
     """With less pooling and all else equal, fewer spectra of classes 9 to 17 are misclassified.
@@ -332,14 +332,14 @@ def pooling_loses_resolution(evidence: Evidence) -> Verdict:
     n, needed = 2 * len(differences), 2 * SEEDS
     if len(differences) < SEEDS:
         sentence = (
-            f"Waits for runs: {len(differences)} of {SEEDS} pairs that differ in the size of pools alone (option "
+            f"Insufficient data: {len(differences)} of {SEEDS} pairs that differ in the size of pools alone (option "
             f"{POOLING_OPTION})."
         )
         return Verdict(Outcome.UNDECIDED, None, meaning, n, needed, "runs", sentence)
     mean: Comparison = mean_above_zero("", differences)
     outcome = side_of(0.0, mean.low, mean.high)
     sentence = (
-        f"Less pooling changes the errors on classes told apart by position by {signed(-mean.difference)} points on "
+        f"Less pooling changes the errors on classes that differ in position by {signed(-mean.difference)} points on "
         f"average of {len(differences)} pairs."
     )
     return Verdict(outcome, mean.difference, meaning, n, needed, "runs", sentence, (mean.low, mean.high))

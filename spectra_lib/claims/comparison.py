@@ -73,19 +73,19 @@ def shortage(groups: Groups, need: int = SEEDS) -> str:
     Examples
     --------
     >>> shortage({"cnn2": RunRecords(()), "vgg": RunRecords(())})
-    '0 of 3 of CNN2, VGG'
+    '0 of 3 runs of CNN2, VGG'
     """
     short: dict[int, list[str]] = {}
     for name, runs in groups.items():
         if len(runs) < need:
             short.setdefault(len(runs), []).append(group_name(name))
-    return "; ".join(f"{count} of {need} of {', '.join(short[count])}" for count in sorted(short))
+    return "; ".join(f"{count} of {need} runs of {', '.join(short[count])}" for count in sorted(short))
 
 
 def waiting(groups: Groups, need: int = SEEDS, *, meaning: str = "") -> Verdict:
     """Undecided: too few runs."""
     n, needed = counts(groups, need)
-    return Verdict(Outcome.UNDECIDED, None, meaning, n, needed, "runs", f"Waits for runs: {shortage(groups, need)}.")
+    return Verdict(Outcome.UNDECIDED, None, meaning, n, needed, "runs", f"Insufficient data: {shortage(groups, need)}.")
 
 
 def counts(groups: Groups, need: int = SEEDS) -> tuple[int, int]:
@@ -145,7 +145,7 @@ def conclude(
     # The 95 % interval keeps a comparison open, unless it is the widening alone that does.
     level = strict if weakest is not None and weakest.below() else CONFIDENCE
     if shortage(groups, need) or weakest is None:
-        return verdict(Outcome.UNDECIDED, weakest, level, f"Waits for runs: {shortage(groups, need)}.")
+        return verdict(Outcome.UNDECIDED, weakest, level, f"Insufficient data: {shortage(groups, need)}.")
     if weakest.above():
         number = "The one comparison bears" if len(comparisons) == 1 else f"All {len(comparisons)} comparisons bear"
         sentence = f"{number} it out, least clearly {weakest.text} {meaning}."
@@ -183,7 +183,7 @@ def conclude_for_every_run(
     short = shortage(groups, need)
     outcome = Outcome.CONTRADICTED if refuted else Outcome.UNDECIDED if short else Outcome.SUPPORTED
     if outcome is Outcome.UNDECIDED:
-        sentence = f"{sentence} Waits for runs: {short}.".strip()
+        sentence = f"{sentence} Insufficient data: {short}.".strip()
     return Verdict(outcome, effect, meaning, *counts(groups, need), "runs", sentence, interval)
 
 

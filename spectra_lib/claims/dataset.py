@@ -87,7 +87,7 @@ def judge_generation(cost: GenerationCost) -> Verdict:
     2,
     BENCHMARK,
     "In its ideal form every class is unambiguous: no other class, varied, looks like it.",
-    uses="fingerprints, variation law, ideal and test spectra",
+    uses="fingerprints, augmentation, ideal and test spectra",
 )
 def ideal_classes_are_unambiguous(evidence: Evidence) -> Verdict:
     """The paper says that ideal, unvaried spectra allow unambiguous identification.
@@ -105,7 +105,7 @@ def ideal_classes_are_unambiguous(evidence: Evidence) -> Verdict:
     n = dataset.spec.n_classes
     sentence = (
         f"Compared with one another, {len(set(dataset.fingerprints))} of {n} ideal spectra are different, which is "
-        f"what the paper says word for word. But the variation of another class reaches "
+        f"what the paper says word for word. But the augmentation of another class reaches "
         f"{counted(int(reached.sum()), 'ideal spectrum', 'ideal spectra')}, and {len(shared)} of "
         f"{len(dataset.test):,} test spectra fit more than one class ({counted(len(pairs), 'pair')} of classes)."
     )
@@ -115,7 +115,7 @@ def ideal_classes_are_unambiguous(evidence: Evidence) -> Verdict:
     )
 
 
-@claim(3, BENCHMARK, "Test variations lie inside the variations seen in training.", uses="peaks of training and test")
+@claim(3, BENCHMARK, "Test spectra vary within the range of the training spectra.", uses="peaks of training and test")
 def training_covers_test(evidence: Evidence) -> Verdict:
     """Supported if the training law allows every test spectrum, and nearly all peaks are in range.
 
@@ -129,8 +129,8 @@ def training_covers_test(evidence: Evidence) -> Verdict:
     low, high = binomial_interval(inside, n)
     good = bool(allowed.all()) and inside >= WELL_INSIDE * n
     sentence = (
-        f"The training law allows {int(allowed.sum()):,} of {len(dataset.test):,} test spectra; {inside:,} of {n:,} "
-        f"test peaks lie, in position and height, within what the same peak reached in {dataset.spec.n_train} "
+        f"The training distribution allows {int(allowed.sum()):,} of {len(dataset.test):,} test spectra; {inside:,} of "
+        f"{n:,} test peaks lie, in position and intensity, within what the same peak reached in {dataset.spec.n_train} "
         f"training spectra."
     )
     outcome = Outcome.SUPPORTED if good else Outcome.CONTRADICTED
@@ -161,7 +161,7 @@ def measured_spectra_are_alike(evidence: Evidence) -> Verdict:
         outcome = Outcome.CONTRADICTED
     else:
         outcome = Outcome.UNDECIDED if missing else Outcome.SUPPORTED
-    sentence = f"Waits for measured spectra of {', '.join(missing)}." if missing else ""
+    sentence = f"Insufficient data: no measured spectra of {', '.join(missing)}." if missing else ""
     if n:
         shown = f"{n - outside} of {counted(n, 'spectrum', 'spectra')} {'shows' if n == 1 else 'show'}"
         factor = "no finite factor" if ratio is None else f"a factor of {ratio:.1f}"

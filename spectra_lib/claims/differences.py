@@ -43,7 +43,7 @@ class State(StrEnum):
 
     MEASURED = "measured"
     PARTLY = "measured in part"
-    WAITING = "waits for runs"
+    WAITING = "insufficient data"
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _stopping(_: Evidence, __: RunRecords) -> Difference:
 
 def _kept(evidence: Evidence, records: RunRecords) -> Difference:
     chosen = paper_networks(evidence, records)
-    topic, text = "Weights that are kept", "those of the highest validation accuracy"
+    topic, text = "Best checkpoint", "those of the highest validation accuracy"
     found = "those of the lowest validation loss"
     if not chosen:
         return Difference(topic, text, found, f"{NOT_MEASURED}: any run of the paper's networks will do.")
@@ -179,8 +179,8 @@ def _training_errors(evidence: Evidence, records: RunRecords) -> Difference:
         gaps = [(1 - r.history.accuracy[r.kept_epoch], r.train.errors / r.train.n) for r in runs]
         running, true = (100 * np.mean(column) for column in zip(*gaps, strict=True))
         parts.append(
-            f"On the {name}, over {_of_networks(runs)}, the running average shows {running:.2f} % errors and the kept "
-            f"weights make {true:.2f} %."
+            f"On the {name}, over {_of_networks(runs)}, the running average shows {running:.2f} % errors and the best "
+            f"checkpoint makes {true:.2f} %."
         )
     if left_out:
         parts.append(f"Left out, as they failed to converge: {name_runs(left_out)}.")
@@ -188,7 +188,7 @@ def _training_errors(evidence: Evidence, records: RunRecords) -> Difference:
 
 
 def _linear_split(evidence: Evidence, _: RunRecords) -> Difference:
-    topic, text = "Classes 164 and 281 (Fig. 6)", "one height separates all their test spectra"
+    topic, text = "Classes 164 and 281 (Fig. 6)", "one relative intensity separates all their test spectra"
     found = "the heights of their test spectra overlap"
     general = evidence.general
     if general.spec.name != "benchmark":
@@ -222,8 +222,9 @@ def _ties(evidence: Evidence, _: RunRecords) -> Difference:
         "Challenging test set",
         "made to overlap; what the best score can be is not said",
         "many test spectra are equally probable under two or three classes",
-        f"{ceiling.tied} of {len(test)} test spectra are exact ties. Knowing the law of the training spectra, one gets "
-        f"{100 * ceiling.accuracy:.1f} % right on average. CNN6 gets {100 * best / TEST_SPECTRA['challenge']:.1f} % "
+        f"{ceiling.tied} of {len(test)} test spectra are exact ties. The Bayes classifier of the training "
+        f"distribution gets {100 * ceiling.accuracy:.1f} % right on average. "
+        f"CNN6 gets {100 * best / TEST_SPECTRA['challenge']:.1f} % "
         "(published, median): it prefers the nearer class centre, which suits these test spectra.",
     )
 
@@ -235,9 +236,9 @@ def _lost(evidence: Evidence, _: RunRecords) -> Difference:
         "Peaks that get lost",
         "none, as positions keep 100 points from the ends",
         "heights are cut off at 0, a later peak replaces one on the same point",
-        f"Of {varied.spectra:,} training and validation spectra {varied.vanished} lose a peak at height 0, "
+        f"Of {varied.spectra:,} training and validation spectra {varied.vanished} lose a peak at intensity 0, "
         f"{varied.overwritten} by replacement, and {varied.close} have peaks within 12 points; of "
-        f"{lost.spectra['test']:,} test spectra {lost.vanished['test']} lose one at height 0.",
+        f"{lost.spectra['test']:,} test spectra {lost.vanished['test']} lose one at intensity 0.",
     )
 
 
@@ -258,7 +259,7 @@ def _test_rule(evidence: Evidence, _: RunRecords) -> Difference:
     return Difference(
         "Test spectra",
         "the same rule for all classes",
-        "smaller shifts or height changes, set by hand for some classes",
+        "smaller shifts or intensity changes, set by hand for some classes",
         f"Classes {by_hand}, {n} test spectra; {_without_changes(evidence.general)}",
     )
 
@@ -353,7 +354,7 @@ MEASURES: tuple[tuple[Callable[[Evidence, RunRecords], Difference], str], ...] =
     (_training_errors, "that CNN6 fits the training spectra less closely and therefore generalises better"),
     (_unambiguous, "how far CNN6 is from the best possible score"),
     (_linear_split, "that the right boundary between these classes is known and gets all their test spectra right"),
-    (_ties, "what a higher score on the challenging set says about a network"),
+    (_ties, "what a higher score on the challenging set shows of a network"),
     (_lost, ""),
     (_peak_numbers, ""),
     (_test_rule, ""),
@@ -385,7 +386,7 @@ def _paired_protocols(records: RunRecords) -> str:
     pairs = [(run, by_text.get(_but_for_the_protocol(run))) for run in by_code]
     gains = [_percent_right(text) - _percent_right(code) for code, text in pairs if text is not None]
     if not gains:
-        return f"{NOT_MEASURED.lower()}, waits for runs of CNN2 and VGG on the challenging set under both protocols."
+        return f"{NOT_MEASURED.lower()}: no runs of CNN2 and VGG on the challenging set under both protocols."
     models = dict.fromkeys(network_name(code.spec.model) for code, text in pairs if text is not None)
     return f"{_in_points(gains)} of {' and '.join(models)}, by the text's rules."
 
@@ -403,7 +404,7 @@ def _single_change_effect(evidence: Evidence, records: RunRecords, word: str) ->
         if gains and word in change.text:
             parts.append(f"{network_name(change.base)}, {change.part.value} {change.text}: {_in_points(gains)}")
     if not parts:
-        return f"{NOT_MEASURED.lower()}, waits for runs of stages h and i of the campaign."
+        return f"{NOT_MEASURED.lower()}: no runs of stages h and i of the campaign."
     return "; ".join(parts) + "."
 
 

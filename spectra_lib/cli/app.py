@@ -97,7 +97,11 @@ app.command("train")(train_command)
 app.command("ceiling")(ceiling_command)
 app.command("claims")(claims_command)
 _add_later("records", "spectra_lib.cli.records", "List, check, verify and judge the records of training runs.")
-_add_later("headroom", "spectra_lib.cli.headroom", "Ceilings of harder datasets, and errors against training data.")
+_add_later(
+    "headroom",
+    "spectra_lib.cli.headroom",
+    "Bayes errors of harder datasets, and errors against the number of training spectra.",
+)
 _add_later("baselines", "spectra_lib.cli.baselines", "List and measure the classical baselines.")
 _add_later("campaign", "spectra_lib.cli.campaign", "Plan, run and follow all training runs that the book rests on.")
 _add_later("book", "spectra_lib.cli.book", "Execute chapters and render the book.")

@@ -40,7 +40,10 @@ Plugins = Annotated[
 Execution = Annotated[str, typer.Option(help="How steps run: auto, graph, xla, sparse, eager.")]
 
 Weights = Annotated[
-    bool, typer.Option(help="Keep the best weights in the folder .weights of the store, up to 750 MB a run.")
+    bool,
+    typer.Option(
+        help="Keep the weights of the best checkpoint in the folder .weights of the store, up to 750 MB a run."
+    ),
 ]
 
 
@@ -162,7 +165,9 @@ def train_command(
 def pack_command(
     target: Path,
     store: Store = Path("results"),
-    weights: Annotated[bool, typer.Option("--weights", help="Put the kept weights of these runs in, too.")] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Add the weights of the best checkpoint of these runs.")
+    ] = False,
 ) -> None:
     """Put all records into one .tar.gz.
 

@@ -1,4 +1,4 @@
-"""The command that tells how good any classifier can be."""
+"""The command that computes the errors expected of the Bayes classifier."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ def ceiling_command(
     dataset: DatasetName,
     fresh: Annotated[
         int | None,
-        typer.Option(min=2, help="Also estimate the limit for ever more spectra, from so many fresh ones per class."),
+        typer.Option(
+            min=2,
+            help="Also estimate the Bayes accuracy of the training distribution, from so many fresh spectra per class.",
+        ),
     ] = None,
 ) -> None:
-    """Tell how good any classifier can be: the errors to be expected of the ideal observer.
+    """Compute the errors expected of the Bayes classifier of the training distribution.
 
-    It knows the law by which spectra are varied and answers the most probable class; ties count as half,
-    a third and so on. On average over spectra of the training law no classifier errs less; on a given
-    test set a lucky or a suitably biased one may.
+    It knows the generative model of the spectra and predicts the most probable class; ties count as half,
+    a third and so on. On average over spectra of the training distribution no classifier errs less; on a given
+    test set one may, by chance or by its inductive bias.
 
     Examples:
 
@@ -45,6 +48,6 @@ def ceiling_command(
     print_table(("split", "spectra", "errors expected", "accuracy in %", "+- in %", "fit several classes"), rows)
     if observer.is_bound:
         typer.echo(
-            f"Spectra of {data.spec.name!r} have noise, a background or other peak shapes, and the ideal observer is "
-            "told their peaks: this is a bound, which nobody who must find them need reach."
+            f"Spectra of {data.spec.name!r} have noise, a background or other peak shapes, and the Bayes classifier is "
+            "given their peaks: this is a bound, which a classifier that must detect them need not reach."
         )

@@ -10,7 +10,9 @@ import typer
 from spectra_lib._base.errors import UnknownNameError
 from spectra_lib.analysis.headroom import CEILINGS, list_series, load_series, measure_series, save_series
 
-app = typer.Typer(no_args_is_help=True, help="Ceilings of harder datasets, and errors against training data.")
+app = typer.Typer(
+    no_args_is_help=True, help="Bayes errors of harder datasets, and errors against the number of training spectra."
+)
 
 Store = Annotated[Path, typer.Option(help="Folder of the run records; results go to its subfolder 'headroom'.")]
 

@@ -40,7 +40,7 @@ def show_model_command(
     option: Options = None,
     plugin: Plugins = None,
 ) -> None:
-    """Describe a network as built: layers, weights, cost, and the options it takes.
+    """Describe a network as built: layers, parameters, cost, and the options it takes.
 
     Examples:
 

@@ -51,7 +51,16 @@ def list_records_command(
         for record in records
     ]
     print_table(
-        ("run", "epochs", "kept (from 0)", "test errors", "right in %", "fresh errors", "device", "failed to converge"),
+        (
+            "run",
+            "epochs",
+            "best epoch (from 0)",
+            "test errors",
+            "right in %",
+            "fresh errors",
+            "device",
+            "failed to converge",
+        ),
         rows,
     )
     typer.echo(f"{len(rows)} records in {store}")
@@ -61,7 +70,7 @@ def list_records_command(
 def check_records_command(store: Store = Path("results")) -> None:
     """Check that every record is whole and consistent: with its protocol, its data and its file name.
 
-    The results of baselines in the store, and runs done in several ways, are checked too. Exits with code 1
+    The results of baselines in the store, and the runs of the reproducibility study, are checked too. Exits with code 1
     if anything is wrong.
 
     Example:

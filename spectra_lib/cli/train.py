@@ -16,7 +16,7 @@ from spectra_lib.networks.plugins import load_plugins
 def train_command(
     dataset: Annotated[str, typer.Option(help="A name of 'datasets list', or a specification file (.json).")],
     model: Annotated[str, typer.Option(help="A name of 'models list'.")],
-    seed: Annotated[int, typer.Option(help="Seed of weights, dropout and the order of the spectra.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of initial weights, dropout and the order of the spectra.")] = 0,
     hidden_activation: Activation = None,
     option: Options = None,
     protocol: Annotated[str, typer.Option(help="Training rules: paper or code.")] = "paper",
@@ -25,12 +25,14 @@ def train_command(
     batch_size: Annotated[int, typer.Option(help="Spectra in a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(help="Initial rate of Adam.")] = 3e-4,
     store: Store = Path("results"),
-    execution: Annotated[str, typer.Option(help="How steps are computed: auto, or a way of this backend.")] = "auto",
+    execution: Annotated[str, typer.Option(help="Execution mode: auto, or a mode of this backend.")] = "auto",
     budget_minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after this time; the same command goes on later (exit code 3).")
     ] = None,
     plugin: Plugins = None,
-    weights: Annotated[bool, typer.Option(help="Keep the best weights, in the folder .weights of the store.")] = True,
+    weights: Annotated[
+        bool, typer.Option(help="Keep the weights of the best checkpoint, in the folder .weights of the store.")
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Train a network and write the record of the run; a run that the store has is not done again.
@@ -72,7 +74,7 @@ def train_command(
     if not quiet:
         test = record.test
         typer.echo(
-            f"{spec.run_id}: {len(record.history)} epochs, weights of epoch {record.kept_epoch} (from 0) kept; "
+            f"{spec.run_id}: {len(record.history)} epochs, best epoch {record.kept_epoch} (from 0); "
             f"{test.errors} of {test.n} test spectra wrong ({100 * test.accuracy:.1f} % right)\n"
             f"record: {RunStore(store).record_path(spec)}"
         )

@@ -202,7 +202,7 @@ def pooling_rows(descriptions: Sequence[tuple[Variant, ModelDescription]]) -> pd
     Examples
     --------
     >>> pooling_rows([]).columns.tolist()
-    ['Network', 'Scale of the pools', 'Features', 'Weights, million', 'Multiply-adds, million']
+    ['Network', 'Scale of the pools', 'Features', 'Parameters, million', 'Multiply-adds, million']
     """
     rows = [
         (
@@ -214,7 +214,7 @@ def pooling_rows(descriptions: Sequence[tuple[Variant, ModelDescription]]) -> pd
         )
         for variant, d in descriptions
     ]
-    heads = ["Network", "Scale of the pools", "Features", "Weights, million", "Multiply-adds, million"]
+    heads = ["Network", "Scale of the pools", "Features", "Parameters, million", "Multiply-adds, million"]
     return pd.DataFrame(rows, columns=heads)
 
 
@@ -237,7 +237,7 @@ def jump_rows(jumps: pd.DataFrame) -> pd.DataFrame:
         means = [f"{each.jumps.mean():.4f} ({len(each)})" if len(each) else "–" for each in own]
         kept = [f"{each.kept_epoch.median():.0f}" if len(each) else "–" for each in own]
         rows.append((*(network_name(model) for model in pair), *means, *kept))
-    heads = ["With", "Without", "Up and down with", "Up and down without", "Epoch kept with", "Epoch kept without"]
+    heads = ["With", "Without", "Up and down with", "Up and down without", "Best epoch with", "Best epoch without"]
     return pd.DataFrame(rows, columns=heads)
 
 

@@ -247,7 +247,7 @@ def accuracy_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.DataF
     columns = {
         "Running, published": (published, "running_train_accuracy"),
         "Running, ours": (ours, "running_train_accuracy"),
-        "Kept, ours": (ours, "train_accuracy"),
+        "Best checkpoint, ours": (ours, "train_accuracy"),
         "Validation, published": (published, "val_accuracy"),
         "Validation, ours": (ours, "validation_accuracy"),
         "Test, published": (published, "test_accuracy"),
@@ -322,7 +322,7 @@ def run_rows(table: pd.DataFrame) -> pd.DataFrame:
             "Hidden": table.hidden_activation.fillna("–").str.replace("relu", "ReLU"),
             "Seed": table.seed,
             "Epochs": table.epochs,
-            "Kept": table.kept_epoch,
+            "Best epoch": table.kept_epoch,
             "Training": table.train_errors,
             "Validation": table.validation_errors,
             "Test": table.test_errors,

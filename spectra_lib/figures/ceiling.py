@@ -151,7 +151,7 @@ def draw_against_ceiling(axes: Axes, board: pd.DataFrame, xlabel: str) -> None:
         handles.append(Line2D([], [], label=name, **look_of))
     for values in usual[usual.kind == OBSERVER].itertuples():
         axes.axvline(values.test_errors, color=INK, linestyle="--")
-        handles.append(Line2D([], [], color=INK, linestyle="--", label="ideal observer, expected"))
+        handles.append(Line2D([], [], color=INK, linestyle="--", label="Bayes classifier, expected"))
     axes.set_xscale("symlog", linthresh=10, linscale=1)
     axes.set(xlabel=xlabel)
     axes.set_xlim(-0.8, max(11.0, 1.3 * usual[["test_errors", "most"]].max().max()))
@@ -173,7 +173,7 @@ def ceiling_rows(ceilings: Sequence[tuple[str, Ceiling]]) -> pd.DataFrame:
     Examples
     --------
     >>> from spectra_lib.bayes.classifier import Ceiling
-    >>> ceiling_rows([("test", Ceiling(162, 36.0, 96, 72, 4.2))])["Ceiling (%)"].tolist()
+    >>> ceiling_rows([("test", Ceiling(162, 36.0, 96, 72, 4.2))])["Expected accuracy (%)"].tolist()
     ['77.78']
     """
     rows = []
@@ -183,7 +183,7 @@ def ceiling_rows(ceilings: Sequence[tuple[str, Ceiling]]) -> pd.DataFrame:
         rows.append(
             (name, f"{c.n_spectra:,}", f"{c.shared:,}", f"{c.tied:,}", errors, f"{100 * c.accuracy:.2f}{spread}")
         )
-    columns = ["Spectra", "Number", "Fit several classes", "Exact ties", "Expected errors", "Ceiling (%)"]
+    columns = ["Spectra", "Number", "Fit several classes", "Exact ties", "Expected errors", "Expected accuracy (%)"]
     return pd.DataFrame(rows, columns=columns)
 
 

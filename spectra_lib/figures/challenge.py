@@ -242,7 +242,7 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("challenge")
     >>> category_rows([], errors_by_triplet(data, []), ideal_errors_by_triplet(data)).iloc[0].tolist()
-    ['Ideal observer', '–', '–', '0', '33', '33', '–']
+    ['Bayes classifier', '–', '–', '0', '33', '33', '–']
     """
     rows = []
     for model in models:
@@ -257,6 +257,6 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
             rows.append((network_name(model), ACTIVATION_NAMES[activation], runs or "–", *shares, outside))
     known = ideal.groupby(ideal.triplet.map(lambda triplet: category_of(triplet[0])))[["errors", "n"]].sum()
     best = [100 * known.errors[name] / known.n[name] for name in CATEGORIES]
-    rows.append(("Ideal observer", "–", "–", *(f"{share:.0f}" for share in best), "–"))
+    rows.append(("Bayes classifier", "–", "–", *(f"{share:.0f}" for share in best), "–"))
     heads = [f"{name.capitalize()}, %" for name in CATEGORIES]
     return pd.DataFrame(rows, columns=["Network", "Hidden layers", "Runs", *heads, "Other triplet, %"])

@@ -95,7 +95,7 @@ def draw_peak_variation(axes: Axes, splits: Mapping[str, Peaks], ideal: tuple[fl
         axes.scatter(positions, heights, linewidth=0.9, zorder=3 if name == "test" else 2, **look)
     axes.axvline(ideal[0], color=PALE, zorder=1, linewidth=1)
     axes.axhline(ideal[1], color=PALE, zorder=1, linewidth=1)
-    axes.set(xlabel="Peak position (points)", ylabel="Peak height")
+    axes.set(xlabel="Peak position (points)", ylabel="Relative intensity")
 
 
 def draw_peak_counts(axes: Axes, counts: NDArray[np.integer], expected: pd.Series) -> None:
@@ -114,7 +114,9 @@ def draw_peak_counts(axes: Axes, counts: NDArray[np.integer], expected: pd.Serie
     found = np.array([(counts == number).sum() for number in numbers])
     axes.bar(numbers, found, width=0.7, color=BLUE, label="this dataset")
     law = expected.reindex(numbers).fillna(0.0)
-    axes.plot(numbers, law, "D", color=AMBER, markeredgecolor=INK, markersize=6, label="expected from the law")
+    axes.plot(
+        numbers, law, "D", color=AMBER, markeredgecolor=INK, markersize=6, label="expected from the generative model"
+    )
     for number, count, other in zip(numbers, found, law, strict=True):
         axes.annotate(str(count), (number, max(count, other)), (0, 6), textcoords="offset points", ha="center")
     axes.set(xlabel="Peaks of a class", ylabel="Classes", xticks=numbers)
@@ -136,7 +138,7 @@ def draw_decisive_peaks(axes: Axes, classes: Mapping[str, Peaks]) -> None:
         if len(positions):
             axes.scatter(positions, heights, s=20, marker=marker, facecolor="none", edgecolor=color, label=name)
     legend_above(axes, columns=1)
-    axes.set(xlabel="Position (points)", ylabel="Height")
+    axes.set(xlabel="Position (points)", ylabel="Relative intensity")
 
 
 def draw_fingerprint(axes: Axes, fingerprint: Fingerprint, n_points: int, position_shift: float) -> None:
@@ -154,10 +156,10 @@ def draw_fingerprint(axes: Axes, fingerprint: Fingerprint, n_points: int, positi
         Largest shift to either side, in points.
     """
     positions, heights = np.array(fingerprint.positions), np.array(fingerprint.heights)
-    axes.bar(positions, heights, width=2 * position_shift, color=BLUE, alpha=0.25, label="range of the variation")
+    axes.bar(positions, heights, width=2 * position_shift, color=BLUE, alpha=0.25, label="range of shifts")
     axes.vlines(positions, 0, heights, color=BLUE, linewidth=1.6, label="ideal peak")
     axes.plot(positions, heights, "o", color=BLUE, markersize=4)
-    axes.set(xlabel="Position (points)", ylabel="Height", xlim=(0, n_points), ylim=(0, 1.08))
+    axes.set(xlabel="Position (points)", ylabel="Relative intensity", xlim=(0, n_points), ylim=(0, 1.08))
 
 
 def around(position: float, shift: float) -> tuple[float, float]:

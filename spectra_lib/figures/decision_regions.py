@@ -72,7 +72,7 @@ def draw_regions(
         Runs that have all maps.
     """
     cells = iter(panels)
-    names = ["Ideal observer", *(name_of_run(record) for record in records)]
+    names = ["Bayes classifier", *(name_of_run(record) for record in records)]
     for number, name in enumerate(names):
         for column, grid in enumerate(grids):
             axes = next(cells)

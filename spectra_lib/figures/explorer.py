@@ -78,7 +78,7 @@ def class_explorer(dataset: Dataset, label: int = 0) -> widgets.Widget:
         label=widgets.IntSlider(label, 0, spec.n_classes - 1, description="Class"),
         shift=widgets.IntSlider(0, -law.position_shift, law.position_shift, description="Shift"),
         change=widgets.FloatSlider(
-            value=0.0, min=-law.height_change, max=law.height_change, step=0.01, description="Height"
+            value=0.0, min=-law.height_change, max=law.height_change, step=0.01, description="Intensity"
         ),
         width=widgets.FloatSlider(value=spec.test.width, min=low, max=high, step=0.1, description="Width"),
     )
@@ -129,7 +129,7 @@ def draw_moved_peak(
     >>> grid = decision_map(data, (18, 19))
     >>> figure = draw_moved_peak(data, grid, {"someone": np.ones((31, 31))}, 900, 0.5)
     >>> figure.axes[1].get_xlabel()
-    'says 18'
+    'prediction: 18'
     """
     figure, (above, *panels) = new_mosaic(4.6, "A" * len(maps) + ";" + "BCDE"[: len(maps)])
     _draw_between_classes(above, dataset, grid, moved_peak(grid, position, height))
@@ -141,10 +141,10 @@ def draw_moved_peak(
         axes.plot(position, height, "o", color=INK, markeredgecolor="white", markersize=8)
         axes.set_title(name, fontsize=10)
         words, color = _in_words(grid, answers[row, column])
-        axes.set_xlabel(f"says {words}", color=color, fontweight="bold")
+        axes.set_xlabel(f"prediction: {words}", color=color, fontweight="bold")
     for axes in panels[1:]:
         axes.tick_params(labelleft=False)
-    panels[0].set_ylabel("Height")
+    panels[0].set_ylabel("Relative intensity")
     return figure
 
 
@@ -217,7 +217,12 @@ def decision_explorer(
         show,
         position=widgets.IntSlider(positions[half], positions[0], positions[-1], description="Position"),
         height=widgets.FloatSlider(
-            value=heights[half], min=heights[0], max=heights[-1], step=step, description="Height", readout_format=".3f"
+            value=heights[half],
+            min=heights[0],
+            max=heights[-1],
+            step=step,
+            description="Intensity",
+            readout_format=".3f",
         ),
     )
 

@@ -141,7 +141,7 @@ def bias_reading(sums: Float32Sums) -> str:
     largest = {way: scientific(max(found), 0) for way, found in drift.items()}
     return (
         f"In the runs of {{numref}}`tab-sum-losses` they end at up to {largest[WHOLE]} on whole spectra, "
-        f"{largest[SPARSE]} in the sparse way, {largest[JAX]} on JAX and {largest[TRUTH]} in float64."
+        f"{largest[SPARSE]} in the sparse mode, {largest[JAX]} on JAX and {largest[TRUTH]} in float64."
     )
 
 

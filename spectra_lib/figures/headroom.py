@@ -76,7 +76,7 @@ def draw_learning(
         fill = "none" if activation == "linear" else "full"
         axes.plot(means.index, means, color=look(model).color, marker=look(model).marker, fillstyle=fill, label=name)
         sizes |= set(means.index.tolist())
-    axes.axhline(100 * ceiling / n_test, color=INK, linestyle="--", label="ideal observer")
+    axes.axhline(100 * ceiling / n_test, color=INK, linestyle="--", label="Bayes classifier")
     axes.set(xscale="log", xlabel="Training spectra of each class", ylabel="Test errors (%)", ylim=(0, None))
     axes.xaxis.set_major_locator(FixedLocator(sorted(sizes)))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -103,7 +103,7 @@ def draw_harder(axes: Axes, sets: Sequence[HarderSet], networks: Mapping[str, pd
     for row, one in enumerate(sets):
         x = 100 * one.expected_errors / one.mid_range.test_n
         (handle,) = axes.plot([x, x], [row - 0.32, row + 0.32], color=INK, linestyle="--")
-        handles.setdefault("ideal observer", handle)
+        handles.setdefault("Bayes classifier", handle)
         x = 100 * one.mid_range.test_errors / one.mid_range.test_n
         (handle,) = axes.plot(x, row, "s", color=ORANGE, markersize=7, markeredgecolor="white")
         handles.setdefault("nearest mid-range, peaks known", handle)
@@ -132,9 +132,9 @@ def harder_rows(sets: Sequence[HarderSet], networks: Mapping[str, pd.DataFrame])
             "Set": spec.name,
             "Classes": f"{spec.n_classes}",
             "Peaks": peaks,
-            "Variation": f"±{law.position_shift} points, ±{law.height_change:g}",
-            "Ceiling (%)": f"{100 * one.ceiling.accuracy:.1f}",
-            "Ideal observer": f"{one.expected_errors:.1f}",
+            "Augmentation": f"±{law.position_shift} points, ±{law.height_change:g}",
+            "Bayes accuracy (%)": f"{100 * one.ceiling.accuracy:.1f}",
+            "Bayes classifier": f"{one.expected_errors:.1f}",
             "Mid-range": f"{one.mid_range.test_errors}",
         }
         table = networks[spec.name]
@@ -153,6 +153,6 @@ def ceiling_series_rows(points: Sequence[CeilingPoint], what: str) -> pd.DataFra
             what: [f"{point.value:g}" for point in points],
             "Fresh spectra": [f"{point.n_spectra:,}" for point in points],
             "Fit several classes": [f"{point.shared:,}" for point in points],
-            "Ceiling (%)": [f"{100 * p.accuracy:.2f} ± {100 * p.standard_error:.2f}" for p in points],
+            "Bayes accuracy (%)": [f"{100 * p.accuracy:.2f} ± {100 * p.standard_error:.2f}" for p in points],
         }
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from spectra_lib.analysis.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED
 from spectra_lib.figures.rows import method_label
 
-KIND_LABELS = {OBSERVER: "ideal observer", PUBLISHED: "published", NETWORK: "ours"}
+KIND_LABELS = {OBSERVER: "Bayes classifier", PUBLISHED: "published", NETWORK: "ours"}
 """How kinds read in a table, where they do not read as they are called."""
 
 VARIED = "ours, varied"
@@ -34,7 +34,7 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
         if known["runs"] and known["runs"] > 1:
             errors += f" ({_number(known['fewest'], 0)}–{_number(known['most'], 0)})"
         validation = _number(known["validation_errors"], digits)
-        name = "Ideal observer" if known["kind"] == OBSERVER else method_label(known["model"], known["activation"])
+        name = "Bayes classifier" if known["kind"] == OBSERVER else method_label(known["model"], known["activation"])
         failed = f"{known['failed']:.0f} of its runs failed to converge" if known["failed"] else ""
         # Where a network from outside comes from stands among its options too, without a sign of equality.
         is_varied = known["kind"] == NETWORK and "=" in known["variant"]
@@ -43,10 +43,10 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
                 "Method": name,
                 "Kind": VARIED if is_varied else KIND_LABELS.get(known["kind"], known["kind"]),
                 "Test errors": errors,
-                "Above ceiling": "–" if best is None else f"{known['test_errors'] - best:,.1f}".replace("-", "−"),
+                "Above Bayes": "–" if best is None else f"{known['test_errors'] - best:,.1f}".replace("-", "−"),
                 "Validation errors": validation,
                 "Runs": _number(known["runs"], 0),
-                "Weights": _number(known["parameters"], 0),
+                "Parameters": _number(known["parameters"], 0),
                 "Multiply-adds (million)": "–" if known["multiply_adds"] is None else millions(known["multiply_adds"]),
                 "Time to train": _time(known["seconds"]),
                 "Memory (GB)": "–" if known["memory_bytes"] is None else f"{known['memory_bytes'] / 1e9:.1f}",

@@ -63,7 +63,7 @@ def protocol_rows(protocols: Sequence[Protocol]) -> pd.DataFrame:
         "Learning rate": [f"times {p.plateau_factor:g} after {p.plateau_patience} epochs" for p in protocols],
         "End": [f"after {p.stop_patience} epochs" for p in protocols],
         "A better loss": [f"lower by more than {p.min_gain:g}" if p.min_gain else "any lower one" for p in protocols],
-        "Weights kept": [kept[p.keep] for p in protocols],
+        "Best checkpoint": [kept[p.keep] for p in protocols],
     }
     table = pd.DataFrame(rules, index=[f"Protocol *{p.name}*" for p in protocols]).T
     return table.rename_axis("Rule").reset_index()
@@ -156,7 +156,7 @@ def tampering_rows(record: RunRecord, dataset: Dataset) -> pd.DataFrame:
     """Give one row for each change of a record: what was changed, and what the check says."""
     rows = [("nothing", "; ".join(record.faults(dataset)) or "sound")]
     rows += [(text, "; ".join(changed.faults(dataset)) or "sound") for text, changed in tampered(record).items()]
-    return pd.DataFrame(rows, columns=["Changed", "The check says"])
+    return pd.DataFrame(rows, columns=["Changed", "Result of the check"])
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
         share = "" if best.share_of_peak is None else f"{100 * best.share_of_peak:.0f}"
         memory = "" if best.peak_memory_bytes is None else f"{best.peak_memory_bytes / 1e9:.1f}"
         rows.append((network_name(model), *cells, share, memory))
-    table = pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "Peak (%)", "Memory (GB)"])
+    table = pd.DataFrame(rows, columns=["Network", *STEP_WAYS.values(), "FLOP utilisation (%)", "Memory (GB)"])
     return table.loc[:, (table != "").any()]
 
 

@@ -183,7 +183,7 @@ def draw_fingerprints_around(
         axes.plot(fingerprint.positions, heights, marker, color=color, markersize=4.5, label=label)
     axes.axhline(0, color=GREY, linewidth=0.6)
     axes.set(xlim=(0, n_points), ylim=(-1.2, 1.2), yticks=[-1, 0, 1], yticklabels=["1", "0", "1"])
-    axes.set(ylabel="Height")
+    axes.set(ylabel="Relative intensity")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     legend_above(axes)
 
@@ -219,7 +219,7 @@ def draw_peaks_of_pair(
     for (x, y), times in zip(test, wrong, strict=False):
         hit = np.asarray(times) > 0
         axes.plot(np.asarray(x)[hit], np.asarray(y)[hit], "o", color=INK, fillstyle="none", markersize=12, zorder=5)
-    axes.set(xlabel="Position (points)", ylabel="Height")
+    axes.set(xlabel="Position (points)", ylabel="Relative intensity")
     axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
 
 
@@ -312,7 +312,7 @@ def draw_occlusion(axes: Axes, shares: Mapping[str, pd.Series], matched: pd.Seri
         name = network_name(model)
         line(values, color=own.color, marker=own.marker, markersize=6, markeredgecolor="white", label=name)
     axes.set_xticks(x, [*matched.index[:-1], "largest"], rotation=45, ha="right")
-    axes.set(ylim=(-3, 103), xlim=(-0.4, len(x) - 0.6), title=title, xlabel="Height of the missing peak")
+    axes.set(ylim=(-3, 103), xlim=(-0.4, len(x) - 0.6), title=title, xlabel="Intensity of the missing peak")
     axes.axvline(len(x) - 1.5, color=PALE, zorder=0)
 
 
@@ -371,10 +371,10 @@ def pair_rows(table: pd.DataFrame) -> pd.DataFrame:
         {
             "Classes": [f"{a}/{b}" for a, b in table.pair],
             "Cause": [cause.value if cause else "none of the three" for cause in table.cause],
-            "Lone peaks": [_heights(gaps.lonely) or "–" for gaps in table.gaps],
+            "Unmatched peaks": [_heights(gaps.lonely) or "–" for gaps in table.gaps],
             "Points": [gaps.position for gaps in table.gaps],
-            "Heights": [f"{gaps.height:.2f}" for gaps in table.gaps],
-            "Needed": [f"{needed:.2f}" if np.isfinite(needed) else "–" for needed in table.needed],
+            "Intensities": [f"{gaps.height:.2f}" for gaps in table.gaps],
+            "Overlap factor": [f"{needed:.2f}" if np.isfinite(needed) else "–" for needed in table.needed],
             "Fit both": table.ambiguous,
             "Published": times(table.published, table.published_runs),
             "Ours": times(table.errors, table.runs),
@@ -392,11 +392,11 @@ def in_words(gaps: Gaps) -> str:
     Examples
     --------
     >>> in_words(Gaps((), 48, 0.033, 0.273))
-    'partners up to 48 points and 0.03 in height apart'
+    'matched peaks up to 48 points and 0.03 in intensity apart'
     >>> in_words(Gaps((0.042,), 63, 0.028, 1.0))
-    'peak of height 0.04 without partner; partners up to 63 points and 0.03 in height apart'
+    'unmatched peak of intensity 0.04; matched peaks up to 63 points and 0.03 in intensity apart'
     """
-    partners = f"partners up to {gaps.position} points and {gaps.height:.2f} in height apart"
+    partners = f"matched peaks up to {gaps.position} points and {gaps.height:.2f} in intensity apart"
     if not gaps.lonely:
         return partners
-    return f"peak{'' if len(gaps.lonely) == 1 else 's'} of height {_heights(gaps.lonely)} without partner; {partners}"
+    return f"unmatched peak{'' if len(gaps.lonely) == 1 else 's'} of intensity {_heights(gaps.lonely)}; {partners}"

@@ -87,7 +87,7 @@ def draw_starts(
         look = {"color": color, "marker": marker, "markersize": size, "markeredgecolor": "white", "linestyle": "none"}
         axes.plot(position, height, label=name, zorder=4, **look)
     axes.plot(*ideal, "+", color=INK, markersize=12, markeredgewidth=1.6, label="ideal peak", zorder=3)
-    axes.set(xlabel="Position (points)", ylabel="Height")
+    axes.set(xlabel="Position (points)", ylabel="Relative intensity")
     axes.margins(0.06)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=2, borderaxespad=0.2, columnspacing=0.6)
 
@@ -126,7 +126,7 @@ def variant_label(variant: Variant) -> str:
     if not variant.options.get("train_centres", True):
         return "PeakNet, prototypes fixed"
     if not variant.options.get("count_surplus", True):
-        return "PeakNet, surplus free"
+        return "PeakNet, unmatched peaks free"
     values = {**DEFAULTS, **variant.options}
     text = f"{STARTS[values['start']][0]}, {values['tolerance']}"
     return text if variant.options else f"{text}: PeakNet"
@@ -186,7 +186,7 @@ def variant_rows(table: pd.DataFrame, trainable: Sequence[int]) -> pd.DataFrame:
                 "Test errors after one epoch": _listed(before.test_errors),
                 "Test errors, seed by seed": _listed(after.test_errors),
                 "Validation errors": f"{after.validation_errors.mean():.1f}" if len(after) else "–",
-                "Weights that are trained": f"{weights:,}",
+                "Trained parameters": f"{weights:,}",
             }
         )
     return pd.DataFrame(rows)

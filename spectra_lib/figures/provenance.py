@@ -17,7 +17,7 @@ from spectra_lib.runs.records import RunRecords
 COLUMNS = (
     "Run",
     "Epochs",
-    "Kept",
+    "Best epoch",
     "Minutes",
     "Sessions",
     "Device",

@@ -28,7 +28,7 @@ def test_search_finds_a_term_and_leads_to_it(opened):
     page.wait_for_function("document.querySelector('#search-results .search-summary')?.innerText.includes('found')")
     links = page.locator("#search-results ul.search li a")
     assert any("dataset" in link.get_attribute("href") for link in links.all())
-    links.filter(has_text="A dataset for every spectroscopy").first.click()
+    links.filter(has_text="The universal synthetic dataset").first.click()
     page.wait_for_selector("article h1")
     assert "fingerprint" in page.inner_text("article").lower()
 
