@@ -59,22 +59,68 @@ VARIES = 0.1
 
 
 def errors_of(record: RunRecord) -> float:
-    """Misclassified test spectra, scaled to 4500."""
+    """Misclassified test spectra, scaled to 4500.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A run on any dataset.
+
+    Returns
+    -------
+    float
+        Errors per 4500 test spectra.
+    """
     return record.test.errors * TESTED / record.test.n
 
 
 def training_errors(record: RunRecord) -> float:
-    """Misclassified training spectra of the kept weights, dropout off, scaled to 25,000."""
+    """Misclassified training spectra of the kept weights, dropout off, scaled to 25,000.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A run on any dataset.
+
+    Returns
+    -------
+    float
+        Errors per 25,000 training spectra.
+    """
     return record.train.errors * TRAINED / record.train.n
 
 
 def running_training_errors(record: RunRecord) -> float:
-    """Misclassified training spectra as the running average of the kept epoch gives them, scaled to 25,000."""
+    """Misclassified training spectra as the running average of the kept epoch gives them, scaled to 25,000.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A run on any dataset.
+
+    Returns
+    -------
+    float
+        Errors per 25,000 training spectra, dropout on.
+    """
     return (1 - record.history.accuracy[record.kept_epoch]) * TRAINED
 
 
 def published_networks(evidence: Evidence, models: Iterable[str] = PUBLISHED) -> dict[str, RunRecords]:
-    """Runs on the general benchmark of each network as published."""
+    """Runs on the general benchmark of each network as published.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Datasets and records.
+    models : iterable of str
+        Names of networks.
+
+    Returns
+    -------
+    dict of str to RunRecords
+        By network, in the order given; empty where there is no run.
+    """
     return {model: evidence.on_general(model) for model in models}
 
 
@@ -146,6 +192,18 @@ def others_err_on_10_to_40(evidence: Evidence) -> Verdict:
 
 def majority(hits: int, n: int) -> tuple[Outcome, tuple[float, float]]:
     """Decide whether more than half of all are hits, by the exact binomial interval (given in per cent).
+
+    Parameters
+    ----------
+    hits, n : int
+        Number of hits, and of all.
+
+    Returns
+    -------
+    outcome : Outcome
+        Supported if the interval lies above one half.
+    interval : (float, float)
+        95 % interval of the share of hits, in per cent.
 
     Examples
     --------

@@ -71,7 +71,18 @@ Pairs = Sequence[tuple[RunRecord, RunRecord]]
 
 
 def accuracy(record: RunRecord) -> float:
-    """Test accuracy in per cent."""
+    """Test accuracy in per cent.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A run on any dataset.
+
+    Returns
+    -------
+    float
+        Per cent of the test spectra.
+    """
     return 100 * record.test.accuracy
 
 
@@ -110,12 +121,36 @@ def relu_improves_every_network(evidence: Evidence) -> Verdict:
 
 
 def relu_pairs(evidence: Evidence, model: str) -> Pairs:
-    """Pair the runs of a network with ReLU and with linear layers, for each seed that has both on one backend."""
+    """Pair the runs of a network with ReLU and with linear layers, for each seed that has both on one backend.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Datasets and records.
+    model : str
+        Name of the network.
+
+    Returns
+    -------
+    sequence of (RunRecord, RunRecord)
+        The run with ReLU first.
+    """
     return pairs_by_seed(evidence.on_challenge(model, "relu"), evidence.on_challenge(model, "linear"))
 
 
 def relu_gains(pairs: Pairs) -> list[float]:
-    """Accuracy with ReLU minus accuracy with linear layers in each pair, in percentage points."""
+    """Accuracy with ReLU minus accuracy with linear layers in each pair, in percentage points.
+
+    Parameters
+    ----------
+    pairs : sequence of (RunRecord, RunRecord)
+        Runs with ReLU and with linear layers.
+
+    Returns
+    -------
+    list of float
+        One for each pair.
+    """
     return [accuracy(relu) - accuracy(linear) for relu, linear in pairs]
 
 
@@ -131,10 +166,15 @@ def _both_activations(pairs: dict[str, Pairs]) -> dict[str, RunRecords]:
 def name_failed(runs: Iterable[RunRecord]) -> str:
     """Say which runs failed to converge; empty if none did.
 
-    Examples
-    --------
-    >>> name_failed(RunRecords(()))
-    ''
+    Parameters
+    ----------
+    runs : iterable of RunRecord
+        Any runs.
+
+    Returns
+    -------
+    str
+        One sentence.
     """
     found = failed_runs(runs)
     return f"Runs that failed to converge: {name_runs(found)}." if len(found) else ""
@@ -143,10 +183,15 @@ def name_failed(runs: Iterable[RunRecord]) -> str:
 def without_failed_pairs(pairs: Pairs) -> str:
     """Say which runs of pairs failed to converge, and what the mean gain is without them; empty if none did.
 
-    Examples
-    --------
-    >>> without_failed_pairs([])
-    ''
+    Parameters
+    ----------
+    pairs : sequence of (RunRecord, RunRecord)
+        Runs with ReLU and with linear layers.
+
+    Returns
+    -------
+    str
+        Two sentences.
     """
     sound = [pair for pair in pairs if not any(map(has_failed, pair))]
     if len(sound) == len(pairs):

@@ -32,6 +32,16 @@ Value = Callable[[RunRecord], float]
 def group_name(group: str) -> str:
     """Name a group of runs as it shall read.
 
+    Parameters
+    ----------
+    group : str
+        Network, or network and activation with a space between them.
+
+    Returns
+    -------
+    str
+        Display name, the activation in brackets.
+
     Examples
     --------
     >>> group_name("cnn6_bn"), group_name("vgg linear")
@@ -55,6 +65,11 @@ def compare_groups(
         What is compared.
     factor : float
         Factor on the value that shall be larger: 0.75 asks for more than a quarter's difference.
+
+    Returns
+    -------
+    list of Comparison
+        In the order of the pairs; without those that lack runs.
     """
     return [
         compare(
@@ -70,6 +85,18 @@ def compare_groups(
 def shortage(groups: Groups, need: int = SEEDS) -> str:
     """Say which groups lack runs; empty if none does.
 
+    Parameters
+    ----------
+    groups : mapping of str to RunRecords
+        The groups by name.
+    need : int
+        Runs needed of each group.
+
+    Returns
+    -------
+    str
+        Names of the groups by number of runs.
+
     Examples
     --------
     >>> shortage({"cnn2": RunRecords(()), "vgg": RunRecords(())})
@@ -83,13 +110,41 @@ def shortage(groups: Groups, need: int = SEEDS) -> str:
 
 
 def waiting(groups: Groups, need: int = SEEDS, *, meaning: str = "") -> Verdict:
-    """Undecided: too few runs."""
+    """Undecided: too few runs.
+
+    Parameters
+    ----------
+    groups : mapping of str to RunRecords
+        All groups that the claim is about.
+    need : int
+        Runs needed of each group.
+    meaning : str
+        What the effect would be, with its unit.
+
+    Returns
+    -------
+    Verdict
+        Undecided, without an effect; its sentence names the missing runs.
+    """
     n, needed = counts(groups, need)
     return Verdict(Outcome.UNDECIDED, None, meaning, n, needed, "runs", f"Insufficient data: {shortage(groups, need)}.")
 
 
 def counts(groups: Groups, need: int = SEEDS) -> tuple[int, int]:
-    """Runs that there are in all groups, and runs needed."""
+    """Runs that there are in all groups, and runs needed.
+
+    Parameters
+    ----------
+    groups : mapping of str to RunRecords
+        All groups that the claim is about.
+    need : int
+        Runs needed of each group.
+
+    Returns
+    -------
+    (int, int)
+        Number of runs, and number needed.
+    """
     return sum(map(len, groups.values())), need * len(groups)
 
 
@@ -124,6 +179,11 @@ def conclude(
         Runs needed of each group.
     remark : str
         A sentence to add.
+
+    Returns
+    -------
+    Verdict
+        Effect and interval are those of the comparison that decides.
     """
     n, needed = counts(groups, need)
     strict = bonferroni(max(planned, len(comparisons)))
@@ -179,6 +239,11 @@ def conclude_for_every_run(
         See `Verdict`; what is missing is added to the sentence.
     need : int
         Runs of each group that make the evidence complete.
+
+    Returns
+    -------
+    Verdict
+        Contradicted if refuted, undecided while runs are missing, else supported.
     """
     short = shortage(groups, need)
     outcome = Outcome.CONTRADICTED if refuted else Outcome.UNDECIDED if short else Outcome.SUPPORTED
@@ -189,6 +254,18 @@ def conclude_for_every_run(
 
 def side_of(bar: float, low: float, high: float) -> Outcome:
     """Tell whether a quantity that is claimed to lie above a bar does, by its interval.
+
+    Parameters
+    ----------
+    bar : float
+        Threshold.
+    low, high : float
+        Interval of the quantity, in the unit of the threshold.
+
+    Returns
+    -------
+    Outcome
+        Undecided if the interval holds the threshold.
 
     Examples
     --------

@@ -63,6 +63,16 @@ def generation_is_fast(evidence: Evidence) -> Verdict:
 def judge_generation(cost: GenerationCost) -> Verdict:
     """Decide the claim on speed from a measurement.
 
+    Parameters
+    ----------
+    cost : GenerationCost
+        Number of spectra and seconds.
+
+    Returns
+    -------
+    Verdict
+        Its effect is the wall time in seconds.
+
     Examples
     --------
     >>> judge_generation(GenerationCost(30_000, seconds=2.5, processor_seconds=2.4)).outcome.value
@@ -171,6 +181,18 @@ def measured_spectra_are_alike(evidence: Evidence) -> Verdict:
 
 def peaks_and_width(spectrum: NDArray[np.floating]) -> tuple[int, float]:
     """Count the peaks that stand out of a measured spectrum; also gives their median width at half height, in points.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (n_points,)
+        Intensities in any unit.
+
+    Returns
+    -------
+    n_peaks : int
+        Peaks with a prominence of 5 % of the range or more.
+    width : float
+        Median width at half prominence in points; 0 without peaks.
 
     Examples
     --------

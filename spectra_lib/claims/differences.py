@@ -94,6 +94,11 @@ def list_differences(evidence: Evidence, records: RunRecords) -> tuple[Differenc
     records : RunRecords
         All records, those of other protocols and of networks with a changed part included.
 
+    Returns
+    -------
+    tuple of Difference
+        In the order of `MEASURES`.
+
     Examples
     --------
     >>> from spectra_lib.claims.evidence import gather_evidence
@@ -111,12 +116,17 @@ def paper_networks(evidence: Evidence, records: RunRecords) -> RunRecords:
     These are the eight published networks without changed options, with either activation, in float32. Effects on
     training rest on them alone: other networks, datasets, protocols and number formats would be mixed in otherwise.
 
-    Examples
-    --------
-    >>> from spectra_lib.claims.evidence import gather_evidence
-    >>> none = RunRecords(())
-    >>> len(paper_networks(gather_evidence(none, "smoke", "smoke", measured={}), none))
-    0
+    Parameters
+    ----------
+    evidence : Evidence
+        The two datasets.
+    records : RunRecords
+        Any records.
+
+    Returns
+    -------
+    RunRecords
+        Those of the eight networks, in the order given.
     """
     usual = records.select(protocol="paper", precision="float32", options={})
     return RunRecords(tuple(r for r in usual if r.spec.model in PUBLISHED and _is_ours(evidence, r)))

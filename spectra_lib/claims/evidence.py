@@ -59,7 +59,18 @@ class Confusions:
     answered: NDArray[np.int64]
 
     def between(self, pair: tuple[int, int]) -> NDArray[np.int64]:
-        """Rows of the spectra of one class of the pair that were taken for the other."""
+        """Rows of the spectra of one class of the pair that were taken for the other.
+
+        Parameters
+        ----------
+        pair : (int, int)
+            Two class labels, in either order.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_between,)
+            Row numbers in the test set.
+        """
         first, second = pair
         inside = ((self.true == first) & (self.answered == second)) | ((self.true == second) & (self.answered == first))
         return self.rows[inside]
@@ -99,16 +110,51 @@ class Evidence:
         return _time_generation(self.general.spec)
 
     def on_general(self, model: str) -> RunRecords:
-        """Runs of a network as published on the general benchmark."""
+        """Runs of a network as published on the general benchmark.
+
+        Parameters
+        ----------
+        model : str
+            Name of the network.
+
+        Returns
+        -------
+        RunRecords
+            With its published activation and no option changed.
+        """
         return self._runs(self.general, model=model, hidden_activation=published_activation(model), options={})
 
     def on_challenge(self, model: str, activation: str | None = "relu") -> RunRecords:
-        """Runs of a network on the challenging set; one without hidden layers has no activation."""
+        """Runs of a network on the challenging set; one without hidden layers has no activation.
+
+        Parameters
+        ----------
+        model : str
+            Name of the network.
+        activation : str or None
+            Hidden activation, "relu" or "linear".
+
+        Returns
+        -------
+        RunRecords
+            Runs with no option changed.
+        """
         wanted = activation if has_hidden_layers(model) else None
         return self._runs(self.challenge, model=model, hidden_activation=wanted, options={})
 
     def on_challenge_with_option(self, option: str) -> RunRecords:
-        """Runs on the challenging set in which one option of a network, and no other, is changed."""
+        """Runs on the challenging set in which one option of a network, and no other, is changed.
+
+        Parameters
+        ----------
+        option : str
+            Name of the option.
+
+        Returns
+        -------
+        RunRecords
+            Runs of any network and activation, with any value of the option.
+        """
         runs = self._runs(self.challenge)
         return RunRecords(tuple(record for record in runs if list(record.spec.options) == [option]))
 
@@ -117,14 +163,36 @@ class Evidence:
         return RunRecords(tuple(record for record in chosen if record.spec.dataset_spec == dataset.spec))
 
     def confusions(self, record: RunRecord) -> Confusions:
-        """Misclassified test spectra of a run on either dataset."""
+        """Misclassified test spectra of a run on either dataset.
+
+        Parameters
+        ----------
+        record : RunRecord
+            A run on either dataset.
+
+        Returns
+        -------
+        Confusions
+            Spectra without an answer are left out.
+        """
         labels = self.test_labels(record)
         answers = np.array(record.test_predictions.labels)
         rows = np.flatnonzero((answers != labels) & (answers >= 0))  # no answer is confused with no class
         return Confusions(rows, labels[rows], answers[rows])
 
     def test_labels(self, record: RunRecord) -> NDArray[np.int64]:
-        """Classes of the test spectra of a run's dataset."""
+        """Classes of the test spectra of a run's dataset.
+
+        Parameters
+        ----------
+        record : RunRecord
+            A run on either dataset.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_test,)
+            Class of each test spectrum.
+        """
         return self._dataset_of(record).test.labels
 
     def _dataset_of(self, record: RunRecord) -> Dataset:
@@ -158,6 +226,11 @@ def gather_evidence(
         Limit on the epochs of a run.
     measured : mapping, optional
         See `Evidence`; by default what installed packages carry (`spectra_lib.datasets.measured`).
+
+    Returns
+    -------
+    Evidence
+        Datasets, sound records, and the reasons why others are set aside.
 
     Raises
     ------

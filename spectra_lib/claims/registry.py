@@ -55,7 +55,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with its verdict."""
+    """A claim with its verdict.
+
+    Attributes
+    ----------
+    claim : Claim
+        What is decided.
+    verdict : Verdict
+        What the evidence says on it.
+    """
 
     claim: Claim
     verdict: Verdict
@@ -66,6 +74,18 @@ _CLAIMS: dict[int, Claim] = {}
 
 def claim(number: int, section: str, wording: str, *, uses: str) -> Callable[[Predicate], Predicate]:
     """Register a predicate as a claim (see `Claim` for the fields).
+
+    Parameters
+    ----------
+    number : int
+        Its number in our list.
+    section, wording, uses : str
+        See `Claim`.
+
+    Returns
+    -------
+    callable
+        Decorator; gives the predicate back unchanged.
 
     Raises
     ------
@@ -87,6 +107,16 @@ def claim(number: int, section: str, wording: str, *, uses: str) -> Callable[[Pr
 def list_claims(numbers: Sequence[int] = ()) -> list[Claim]:
     """Give the claims in the order of their numbers, or those asked for.
 
+    Parameters
+    ----------
+    numbers : sequence of int
+        Numbers of the claims; none for all.
+
+    Returns
+    -------
+    list of Claim
+        By ascending number.
+
     Raises
     ------
     UnknownNameError
@@ -105,5 +135,23 @@ def list_claims(numbers: Sequence[int] = ()) -> list[Claim]:
 
 
 def judge(evidence: Evidence, numbers: Sequence[int] = ()) -> tuple[Finding, ...]:
-    """Decide all claims, or those asked for, on the evidence given."""
+    """Decide all claims, or those asked for, on the evidence given.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Datasets and records.
+    numbers : sequence of int
+        Numbers of the claims; none for all.
+
+    Returns
+    -------
+    tuple of Finding
+        By ascending number.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no claim of a number.
+    """
     return tuple(Finding(claim, claim.decide(evidence)) for claim in list_claims(numbers))

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 def pair_label(pair: Pair) -> str:
     """Name of a pair of networks, after the one that is not the plain CNN6.
 
+    Parameters
+    ----------
+    pair : Pair
+        Published and modified network.
+
+    Returns
+    -------
+    str
+        Display names with a slash between them.
+
     Examples
     --------
     >>> from spectra_lib.analysis.table_2 import table_2
@@ -38,6 +48,18 @@ def pair_label(pair: Pair) -> str:
 
 def change_label(change: SingleChange, head: str = "") -> str:
     """Name of a change, with the network that it starts from and, as `head`, the part that is changed.
+
+    Parameters
+    ----------
+    change : SingleChange
+        The change.
+    head : str
+        Put before the change's own text.
+
+    Returns
+    -------
+    str
+        Display name of the network, a colon and the change.
 
     Examples
     --------
@@ -86,6 +108,11 @@ def accuracy_rows(networks: Sequence[Variant], published: pd.DataFrame, ours: pd
     published, ours : DataFrame
         Columns ``model``, ``hidden_activation`` and ``accuracy`` in per cent; either may be empty.
 
+    Returns
+    -------
+    DataFrame
+        A row for each network; accuracies in per cent.
+
     Examples
     --------
     >>> none = pd.DataFrame({"model": [], "hidden_activation": [], "accuracy": []})
@@ -105,6 +132,18 @@ def accuracy_rows(networks: Sequence[Variant], published: pd.DataFrame, ours: pd
 def runs_of(table: pd.DataFrame, network: Variant) -> pd.DataFrame:
     """Give the rows of a table of runs that belong to a network, by its name and its activation.
 
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``model`` and ``hidden_activation``, others as they are.
+    network : Variant
+        Its changed options are not looked at.
+
+    Returns
+    -------
+    DataFrame
+        All columns of the rows chosen.
+
     Examples
     --------
     >>> runs = pd.DataFrame({"model": ["vgg", "resnet", "resnet"], "hidden_activation": ["relu", None, None]})
@@ -123,6 +162,11 @@ def pair_rows(pairs: Sequence[tuple[Pair, Mapping[str, tuple[Any, Any]], Effect,
     pairs : sequence of (Pair, mapping, Effect, Effect)
         Each pair with its differences, and with the gain in accuracy of the simpler network: against the original
         as published, and against the original with ReLU.
+
+    Returns
+    -------
+    DataFrame
+        A row for each pair; gains in percentage points.
 
     Examples
     --------
@@ -151,6 +195,16 @@ def pair_rows(pairs: Sequence[tuple[Pair, Mapping[str, tuple[Any, Any]], Effect,
 def effect_text(effect: Effect) -> str:
     """Write a mean change with its interval and the number of pairs, as it shall read; a dash if there is none.
 
+    Parameters
+    ----------
+    effect : Effect
+        Mean of paired differences.
+
+    Returns
+    -------
+    str
+        In the unit of the effect.
+
     Examples
     --------
     >>> from spectra_lib.analysis.statistics import NO_EFFECT, paired_effect
@@ -176,6 +230,11 @@ def change_rows(changes: Sequence[tuple[SingleChange, Effect, int, int]]) -> pd.
     changes : sequence of (SingleChange, Effect, int, int)
         Each change with its effect, and the runs before and after it.
 
+    Returns
+    -------
+    DataFrame
+        A row for each change; accuracies in percentage points.
+
     Examples
     --------
     >>> from spectra_lib.analysis.statistics import NO_EFFECT
@@ -199,10 +258,16 @@ def pooling_rows(descriptions: Sequence[tuple[Variant, ModelDescription]]) -> pd
     descriptions : sequence of (Variant, ModelDescription)
         Networks with their descriptions.
 
+    Returns
+    -------
+    DataFrame
+        A row for each network.
+
     Examples
     --------
-    >>> pooling_rows([]).columns.tolist()
-    ['Network', 'Scale of the pools', 'Features', 'Parameters, million', 'Multiply-adds, million']
+    >>> from spectra_lib.networks import describe_model
+    >>> pooling_rows([(Variant("cnn2"), describe_model("cnn2"))]).iloc[0].tolist()
+    ['CNN2', '1', '8,896', '19.2', '70']
     """
     rows = [
         (
@@ -226,10 +291,17 @@ def jump_rows(jumps: pd.DataFrame) -> pd.DataFrame:
     jumps : DataFrame
         As `analysis.ablations.jump_table` gives it.
 
+    Returns
+    -------
+    DataFrame
+        A row for each pair of networks; jumps in decades with the number of runs, median epochs.
+
     Examples
     --------
-    >>> jump_rows(pd.DataFrame(columns=["model", "seed", "kept_epoch", "jumps"])).iloc[0].tolist()
-    ['CNN6 BN', 'CNN6', '–', '–', '–', '–']
+    >>> runs = [("cnn_bn", 0, 60, 0.02), ("cnnbn_mod", 0, 34, 0.01)]
+    >>> rows = jump_rows(pd.DataFrame(runs, columns=["model", "seed", "kept_epoch", "jumps"]))
+    >>> rows[rows.With == "CNN BN"].iloc[0].tolist()
+    ['CNN BN', 'CNN BN modified', '0.0200 (1)', '0.0100 (1)', '60', '34']
     """
     rows = []
     for pair in NORMALISED.items():
@@ -248,6 +320,11 @@ def jump_reading(jumps: pd.DataFrame) -> str:
     ----------
     jumps : DataFrame
         As `analysis.ablations.jump_table` gives it.
+
+    Returns
+    -------
+    str
+        One or two sentences, means in decades.
 
     Examples
     --------
@@ -290,6 +367,11 @@ def clear_reading(effects: Mapping[str, Effect], n_changes: int) -> str:
         By its name, the effect of each change that has pairs of runs.
     n_changes : int
         Number of changes that are asked for.
+
+    Returns
+    -------
+    str
+        One or two sentences, effects in percentage points.
 
     Examples
     --------

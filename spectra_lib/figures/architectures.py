@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 
 def architecture_rows(descriptions: Sequence[ModelDescription]) -> pd.DataFrame:
-    """Give what the paper's Table 1 lists, one row for each network, as it shall read."""
+    """Give what the paper's Table 1 lists, one row for each network, as it shall read.
+
+    Parameters
+    ----------
+    descriptions : sequence of ModelDescription
+        Networks from top to bottom.
+
+    Returns
+    -------
+    DataFrame
+        A row for each network.
+    """
     return pd.DataFrame(
         [
             {
@@ -40,7 +51,20 @@ def architecture_rows(descriptions: Sequence[ModelDescription]) -> pd.DataFrame:
 
 
 def cost_rows(descriptions: Sequence[ModelDescription], n_classes: int) -> pd.DataFrame:
-    """Give size, cost and receptive field, one row for each network, as it shall read."""
+    """Give size, cost and receptive field, one row for each network, as it shall read.
+
+    Parameters
+    ----------
+    descriptions : sequence of ModelDescription
+        Networks from top to bottom.
+    n_classes : int
+        Units of the output layer.
+
+    Returns
+    -------
+    DataFrame
+        A row for each network; parameters and multiply-adds in millions, receptive field in points.
+    """
     return pd.DataFrame(
         [
             {
@@ -58,6 +82,18 @@ def cost_rows(descriptions: Sequence[ModelDescription], n_classes: int) -> pd.Da
 
 def first_dense_share(description: ModelDescription, n_classes: int) -> float:
     """Share of a network's parameters in the dense layer that first meets the features.
+
+    Parameters
+    ----------
+    description : ModelDescription
+        The network.
+    n_classes : int
+        Units of the output layer, which is that layer where there are no hidden ones.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
 
     Examples
     --------
@@ -111,7 +147,15 @@ def draw_receptive_fields(
 
 
 def draw_costs(axes: Axes, descriptions: Sequence[ModelDescription]) -> None:
-    """Draw parameters against multiply-adds, one labelled marker for each network."""
+    """Draw parameters against multiply-adds, one labelled marker for each network.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw; both axes are logarithmic.
+    descriptions : sequence of ModelDescription
+        Networks for one size of spectra.
+    """
     for d in descriptions:
         own = look(d.name)
         x, y = d.multiply_adds / 1e6, d.parameters / 1e6

@@ -100,6 +100,16 @@ def draw_groups_by_network(
 def by_activation(published: pd.DataFrame, ours: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """Group runs by their column ``hidden_activation``, for `draw_groups_by_network`.
 
+    Parameters
+    ----------
+    published, ours : DataFrame
+        Runs with a column ``hidden_activation``.
+
+    Returns
+    -------
+    dict of str to (DataFrame, DataFrame)
+        Published runs and ours for "linear", "ReLU" and "no hidden layers".
+
     Examples
     --------
     >>> runs = pd.DataFrame({"model": ["vgg", "resnet"], "hidden_activation": ["relu", None]})
@@ -145,6 +155,11 @@ def draw_validation_losses(axes: Axes, published: pd.DataFrame, ours: pd.DataFra
 def label_log_scale(axes: Axes) -> None:
     """Put numbers on a logarithmic ordinate that has too few powers of ten for the usual ones.
 
+    Parameters
+    ----------
+    axes : Axes
+        Its ordinate is logarithmic, its limits are set.
+
     Examples
     --------
     >>> from spectra_lib.figures.style import new_figure
@@ -168,11 +183,15 @@ def loss_curves(records: RunRecords) -> pd.DataFrame:
     A loss that was not finite is missing. Runs of one network and seed may differ in their activation or options: a
     line is one ``run``.
 
-    Examples
-    --------
-    >>> from spectra_lib.runs.records import RunRecords
-    >>> loss_curves(RunRecords(())).columns.tolist()
-    ['run', 'model', 'seed', 'epoch', 'val_loss']
+    Parameters
+    ----------
+    records : RunRecords
+        Runs on one dataset.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run and epoch (from 0); losses in nats.
     """
     rows = [
         (record.spec.run_id, record.spec.model, record.spec.seed, epoch, loss)
@@ -192,6 +211,11 @@ def comparison_rows(models: Sequence[str], published: pd.Series, ours: pd.Series
         Networks from top to bottom.
     published, ours : Series
         A figure of each run, indexed by network.
+
+    Returns
+    -------
+    DataFrame
+        A row for each network.
 
     Examples
     --------
@@ -315,7 +339,18 @@ def draw_costs(
 
 
 def run_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Give one row for each run of `RunRecords.table`, as it shall read."""
+    """Give one row for each run of `RunRecords.table`, as it shall read.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each run.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; errors are counts, times in minutes; a column on convergence where a run failed.
+    """
     rows = pd.DataFrame(
         {
             "Network": [network_name(model) for model in table.model],

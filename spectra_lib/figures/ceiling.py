@@ -170,6 +170,11 @@ def ceiling_rows(ceilings: Sequence[tuple[str, Ceiling]]) -> pd.DataFrame:
     ceilings : sequence of (str, Ceiling)
         Name of the set and its `spectra_lib.bayes.classifier.Ceiling`.
 
+    Returns
+    -------
+    DataFrame
+        A row for each set; accuracies in per cent, with their standard error where they are sampled.
+
     Examples
     --------
     >>> from spectra_lib.bayes.classifier import Ceiling
@@ -188,7 +193,20 @@ def ceiling_rows(ceilings: Sequence[tuple[str, Ceiling]]) -> pd.DataFrame:
 
 
 def baseline_rows(table: pd.DataFrame, summaries: Sequence[str]) -> pd.DataFrame:
-    """Give one row for each result of `spectra_lib.baselines.baseline_table`, as it shall read."""
+    """Give one row for each result of `spectra_lib.baselines.baseline_table`, as it shall read.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each classical method.
+    summaries : sequence of str
+        What each method does, in the order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        A row for each method; times in seconds, memory in MB.
+    """
     return pd.DataFrame(
         {
             "Method": [method_label(model) for model in table.model],

@@ -54,6 +54,11 @@ def values_by_network(table: pd.DataFrame, column: str, activation: str) -> dict
     activation : str
         A key of `ACTIVATION_NAMES`.
 
+    Returns
+    -------
+    dict of str to list of float
+        A value for each run, by display name.
+
     Examples
     --------
     >>> runs = pd.DataFrame({"model": ["vgg", "resnet"], "hidden_activation": ["relu", None], "errors": [1, 2]})
@@ -122,6 +127,11 @@ def activation_rows(models: Sequence[str], published: pd.DataFrame, ours: pd.Dat
     published, ours : DataFrame
         Columns ``model``, ``hidden_activation``, ``accuracy`` in per cent; either may be empty.
 
+    Returns
+    -------
+    DataFrame
+        A row for each network and activation; accuracies in per cent.
+
     Examples
     --------
     >>> none = pd.DataFrame({"model": [], "hidden_activation": [], "accuracy": []})
@@ -151,6 +161,11 @@ def relu_reading(records: RunRecords, models: Sequence[str]) -> str:
     models : sequence of str
         Networks to compare.
 
+    Returns
+    -------
+    str
+        One to four sentences, changes in percentage points.
+
     Examples
     --------
     >>> relu_reading(RunRecords(()), ["cnn2"])
@@ -179,10 +194,17 @@ def relu_reading(records: RunRecords, models: Sequence[str]) -> str:
 def relu_pairs(records: RunRecords, models: Sequence[str]) -> list[tuple[RunRecord, RunRecord]]:
     """Give the pairs of runs, linear and with ReLU, of some networks as published but for the activation.
 
-    Examples
-    --------
-    >>> relu_pairs(RunRecords(()), ["cnn2"])
-    []
+    Parameters
+    ----------
+    records : RunRecords
+        Runs on one dataset that follow one protocol.
+    models : sequence of str
+        Names of networks.
+
+    Returns
+    -------
+    list of (RunRecord, RunRecord)
+        Linear first; of equal network, seed and backend.
     """
     return [
         pair
@@ -203,6 +225,18 @@ def _mean_and_median(changes: Sequence[float]) -> str:
 
 def effect_rows(effects: Mapping[str, Effect], published: Mapping[str, Effect]) -> pd.DataFrame:
     """Give the effect of a change in each row, as it shall read: ours with test and pairs, published beside it.
+
+    Parameters
+    ----------
+    effects : mapping of str to Effect
+        Ours in percentage points, by the name of the row.
+    published : mapping of str to Effect
+        Published ones by the same names; may lack some.
+
+    Returns
+    -------
+    DataFrame
+        A row for each of ours.
 
     Examples
     --------
@@ -235,6 +269,11 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
         As `analysis.challenge_categories.errors_by_triplet` gives them.
     ideal : DataFrame
         As `analysis.challenge_categories.ideal_errors_by_triplet` gives them.
+
+    Returns
+    -------
+    DataFrame
+        A row for each network and activation, and one for the ideal observer.
 
     Examples
     --------

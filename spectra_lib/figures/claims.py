@@ -65,6 +65,16 @@ def draw_verdicts(axes: Axes, findings: Sequence[Finding]) -> None:
 def anchor(finding: Finding) -> str:
     """Label of a claim's place in the chapter on claims.
 
+    Parameters
+    ----------
+    finding : Finding
+        A claim with its verdict.
+
+    Returns
+    -------
+    str
+        Label for cross-references.
+
     Examples
     --------
     >>> anchor(evaluate_claims("no-such-folder", [29])[0])
@@ -89,7 +99,18 @@ class ClaimsTable:
     findings: tuple[Finding, ...]
 
     def table(self, links: Sequence[str]) -> Table:
-        """Give number, wording, verdict and evidence of each claim, with its link in the place of its number."""
+        """Give number, wording, verdict and evidence of each claim, with its link in the place of its number.
+
+        Parameters
+        ----------
+        links : sequence of str
+            A link for each finding, in Markdown or HTML.
+
+        Returns
+        -------
+        Table
+            A row for each finding.
+        """
         rows = [
             (link, f.claim.wording, f.verdict.outcome.value, f.verdict.n_text)
             for link, f in zip(links, self.findings, strict=True)
@@ -163,7 +184,18 @@ class ClaimsList(UnfoldingList):
 
     @staticmethod
     def details(finding: Finding) -> list[tuple[str, str]]:
-        """Give what unfolds, as (heading, text)."""
+        """Give what unfolds, as (heading, text).
+
+        Parameters
+        ----------
+        finding : Finding
+            A claim with its verdict.
+
+        Returns
+        -------
+        list of (str, str)
+            Evidence, effect where there is one, reason, rule and section.
+        """
         claim, verdict = finding.claim, finding.verdict
         found = [("Evidence", f"{verdict.n_text}."), ("Why", verdict.sentence)]
         if verdict.effect is not None:
@@ -171,7 +203,13 @@ class ClaimsList(UnfoldingList):
         return [*found, ("Rule", f"{claim.rule} Decided by {claim.uses}."), ("In the paper", f"{claim.section}.")]
 
     def entries(self) -> list[Entry]:
-        """Give an entry for each claim."""
+        """Give an entry for each claim.
+
+        Returns
+        -------
+        list of Entry
+            In the order of the findings.
+        """
         return [
             Entry(
                 title=f"{f.claim.number}",

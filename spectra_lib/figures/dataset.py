@@ -165,6 +165,18 @@ def draw_fingerprint(axes: Axes, fingerprint: Fingerprint, n_points: int, positi
 def around(position: float, shift: float) -> tuple[float, float]:
     """Range in which a peak may be seen, for shading: its shift to either side and half as much again.
 
+    Parameters
+    ----------
+    position : float
+        Of the ideal peak, in points.
+    shift : float
+        Largest shift to either side, in points.
+
+    Returns
+    -------
+    (float, float)
+        First and last point.
+
     Examples
     --------
     >>> around(1000, 50)
@@ -179,6 +191,18 @@ def spread_by_count(counts: NDArray[np.integer], n: int) -> list[int]:
     The first class with each number is taken, then the next one, until there are enough; classes are
     given by number of peaks.
 
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_classes,)
+        Peaks of each class.
+    n : int
+        At most so many classes.
+
+    Returns
+    -------
+    list of int
+        Class labels.
+
     Examples
     --------
     >>> spread_by_count(np.array([3, 2, 2, 5]), 3)
@@ -190,7 +214,15 @@ def spread_by_count(counts: NDArray[np.integer], n: int) -> list[int]:
 
 
 def legend_above(axes: Axes, columns: int = 3) -> None:
-    """Put the legend above the axes, out of the way of the data."""
+    """Put the legend above the axes, out of the way of the data.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where the legend's entries are drawn.
+    columns : int
+        Columns of the legend.
+    """
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),

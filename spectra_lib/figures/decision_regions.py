@@ -43,10 +43,10 @@ def first_runs_with_maps(records: Iterable[RunRecord], grids: Sequence[DecisionM
     n : int
         At most so many runs.
 
-    Examples
-    --------
-    >>> first_runs_with_maps([], [], 4)
-    []
+    Returns
+    -------
+    list of RunRecord
+        At most `n`.
     """
     chosen: dict[tuple[str, str | None], RunRecord] = {}
     for record in records:

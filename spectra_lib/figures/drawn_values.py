@@ -23,6 +23,11 @@ COLUMNS = ("panel", "element", "kind", "label", "x", "y", "value")
 def drawn_values(figure: Figure) -> pd.DataFrame:
     """Give everything that is drawn in data coordinates.
 
+    Parameters
+    ----------
+    figure : Figure
+        Any figure by Matplotlib.
+
     Returns
     -------
     DataFrame
@@ -54,6 +59,16 @@ def drawn_values(figure: Figure) -> pd.DataFrame:
 
 def to_csv(figure: Figure) -> str:
     """Write what a figure shows as CSV, after comment lines that name its panels and axes.
+
+    Parameters
+    ----------
+    figure : Figure
+        Any figure by Matplotlib.
+
+    Returns
+    -------
+    str
+        Columns as in `drawn_values`, numbers with seven digits.
 
     Examples
     --------

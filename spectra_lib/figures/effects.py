@@ -134,6 +134,18 @@ def effects_window(
     It is that of zero, all changes and means, and all intervals that are not more than twice as wide as these, with a
     twentieth around it.
 
+    Parameters
+    ----------
+    rows : mapping of str to (array-like, Effect)
+        As `draw_effects` takes them: changes of the pairs, shape (n_pairs,), and their effect.
+    published : mapping of str to Effect, optional
+        Published effects by the same names.
+
+    Returns
+    -------
+    (float, float)
+        Both ends, in the unit of the changes.
+
     Examples
     --------
     >>> from spectra_lib.analysis.statistics import paired_effect
@@ -153,6 +165,18 @@ def cut_off(
     published: Mapping[str, Effect] | None = None,
 ) -> str:
     """Name the intervals that `draw_effects` cuts off, with their ends; empty if there is none.
+
+    Parameters
+    ----------
+    rows : mapping of str to (array-like, Effect)
+        As `draw_effects` takes them: changes of the pairs, shape (n_pairs,), and their effect.
+    published : mapping of str to Effect, optional
+        Published effects by the same names.
+
+    Returns
+    -------
+    str
+        Names with mean and interval, in the unit of the changes.
 
     Examples
     --------
@@ -175,6 +199,16 @@ def _draw_interval(axes: Axes, effect: Effect, place: float, window: tuple[float
 
 def median_and_range(values: pd.Series) -> str:
     """Write median and range, as they shall read; a dash without values.
+
+    Parameters
+    ----------
+    values : Series, shape (n_runs,)
+        Figures of runs.
+
+    Returns
+    -------
+    str
+        One decimal, in the unit of the values.
 
     Examples
     --------

@@ -27,6 +27,11 @@ def someone_can_move_sliders() -> bool:
 
     Papermill's does not, and widgets may wait there for an answer that never comes.
 
+    Returns
+    -------
+    bool
+        By the environment of the kernel.
+
     Examples
     --------
     >>> someone_can_move_sliders()
@@ -52,6 +57,7 @@ def class_explorer(dataset: Dataset, label: int = 0) -> widgets.Widget:
     Returns
     -------
     ipywidgets.Widget
+        Sliders with the drawing below them.
 
     Examples
     --------
@@ -87,6 +93,20 @@ def class_explorer(dataset: Dataset, label: int = 0) -> widgets.Widget:
 def moved_peak(grid: DecisionMap, position: int, height: float) -> Split:
     """Make the one spectrum between the two classes of a decision map that lies at a place on it.
 
+    Parameters
+    ----------
+    grid : DecisionMap
+        The map.
+    position : int
+        Of the peak that is moved, in points.
+    height : float
+        Of the peak whose height changes.
+
+    Returns
+    -------
+    Split
+        Of length 1; labelled as the first class of the pair.
+
     Examples
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
@@ -120,6 +140,11 @@ def draw_moved_peak(
         Position of the peak that is moved, in points.
     height : float
         Height of the peak whose height changes.
+
+    Returns
+    -------
+    Figure
+        The spectrum above, a panel for each classifier below.
 
     Examples
     --------

@@ -37,18 +37,48 @@ QUANTITIES: Mapping[Quantity, str] = {
 def largest_error(sums: Float32Sums, model: str, way: Way, quantity: Quantity) -> float | None:
     """Largest error of any layer, from either weights; None if it was not measured.
 
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+    model : str
+        Name of the network.
+    way : Way
+        Backend, sparse or not, and precision.
+    quantity : Quantity
+        A key of `QUANTITIES`.
+
+    Returns
+    -------
+    float or None
+        Relative to the true values; absolute for cancelled biases, which are zero.
+
     Examples
     --------
+    >>> from spectra_lib.experiments.float32_sums import SumErrors
     >>> about = {name: "" for name in ("dataset", "device", "commit", "measured")}
-    >>> largest_error(Float32Sums(versions={}, **about), "vgg", WHOLE, "bias") is None
-    True
+    >>> row = {"model": "vgg", "start": "initial", "way": WHOLE, "quantity": "bias", "sizes": (1.0, 2.0)}
+    >>> sums = Float32Sums(versions={}, steps=(SumErrors(errors=(0.5, 0.5), **row),), **about)
+    >>> largest_error(sums, "vgg", WHOLE, "bias"), largest_error(sums, "vgg", JAX, "bias")
+    (0.5, None)
     """
     found = [row.largest for row in sums.steps if (row.model, row.way, row.quantity) == (model, way, quantity)]
     return max(found, default=None)
 
 
 def step_error_rows(sums: Float32Sums) -> pd.DataFrame:
-    """Give one row for each network and quantity: the largest relative error in each way."""
+    """Give one row for each network and quantity: the largest relative error in each way.
+
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+
+    Returns
+    -------
+    DataFrame
+        Cells are text, empty where nothing was measured.
+    """
     rows = []
     for model in dict.fromkeys(row.model for row in sums.steps):
         for quantity, name in QUANTITIES.items():
@@ -64,7 +94,22 @@ def _runs(sums: Float32Sums, model: str, way: Way) -> dict[int, ShortRun]:
 
 
 def loss_changes(sums: Float32Sums, model: str, way: Way) -> list[float]:
-    """Last validation loss of each seed in this way minus that in float64, in nats."""
+    """Last validation loss of each seed in this way minus that in float64, in nats.
+
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+    model : str
+        Name of the network.
+    way : Way
+        Backend, sparse or not, and precision.
+
+    Returns
+    -------
+    list of float
+        One for each seed with equally many epochs in both.
+    """
     true = _runs(sums, model, TRUTH)
     return [
         run.val_losses[-1] - true[seed].val_losses[-1]
@@ -74,7 +119,20 @@ def loss_changes(sums: Float32Sums, model: str, way: Way) -> list[float]:
 
 
 def seed_scatter(sums: Float32Sums, model: str) -> float:
-    """Standard deviation of the last validation loss over seeds in float64; NaN for fewer than two."""
+    """Standard deviation of the last validation loss over seeds in float64; NaN for fewer than two.
+
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+    model : str
+        Name of the network.
+
+    Returns
+    -------
+    float
+        In nats.
+    """
     losses = [run.val_losses[-1] for run in _runs(sums, model, TRUTH).values()]
     return float(np.std(losses, ddof=1)) if len(losses) > 1 else float("nan")
 
@@ -84,7 +142,18 @@ def _measured(sums: Float32Sums) -> list[str]:
 
 
 def loss_rows(sums: Float32Sums) -> pd.DataFrame:
-    """Give one row for each network that was trained: loss in float64, scatter of seeds, largest change in each way."""
+    """Give one row for each network that was trained: loss in float64, scatter of seeds, largest change in each way.
+
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+
+    Returns
+    -------
+    DataFrame
+        Losses in nats; cells of changes are empty where nothing was measured.
+    """
     rows = []
     for model in _measured(sums):
         true = list(_runs(sums, model, TRUTH).values())
@@ -99,6 +168,16 @@ def loss_rows(sums: Float32Sums) -> pd.DataFrame:
 
 def step_reading(sums: Float32Sums) -> str:
     """Say in which way gradients are how far off, and by how much.
+
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+
+    Returns
+    -------
+    str
+        One sentence, errors in per cent.
 
     Examples
     --------
@@ -126,6 +205,16 @@ def step_reading(sums: Float32Sums) -> str:
 def bias_reading(sums: Float32Sums) -> str:
     """Say how far the biases that batch normalisation takes away have drifted, which in truth stay at zero.
 
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+
+    Returns
+    -------
+    str
+        One sentence.
+
     Examples
     --------
     >>> about = {name: "" for name in ("dataset", "device", "commit", "measured")}
@@ -147,6 +236,16 @@ def bias_reading(sums: Float32Sums) -> str:
 
 def loss_reading(sums: Float32Sums) -> str:
     """Compare what the way of adding changes with what the seed does.
+
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+
+    Returns
+    -------
+    str
+        One sentence.
 
     Examples
     --------
@@ -173,6 +272,16 @@ def loss_reading(sums: Float32Sums) -> str:
 def about_reading(sums: Float32Sums) -> str:
     """Say what was measured with.
 
+    Parameters
+    ----------
+    sums : Float32Sums
+        What was measured.
+
+    Returns
+    -------
+    str
+        Versions of packages, and the device.
+
     Examples
     --------
     >>> about = {name: "" for name in ("dataset", "commit", "measured")}
@@ -186,6 +295,18 @@ def about_reading(sums: Float32Sums) -> str:
 
 def made_reading(records: RunRecords, models: Sequence[str]) -> str:
     """Say how many runs of networks with batch normalisation were computed in the way that is wrong most.
+
+    Parameters
+    ----------
+    records : RunRecords
+        Any records.
+    models : sequence of str
+        Names of the networks with batch normalisation.
+
+    Returns
+    -------
+    str
+        One sentence.
 
     Examples
     --------

@@ -72,6 +72,11 @@ def make_frames(name: str, slider: str, figures: Sequence[tuple[str, str, Figure
     figures : sequence of (str, str, Figure)
         Label, alternative text and figure for each position.
 
+    Returns
+    -------
+    Frames
+        Pictures as SVG, in the order given.
+
     Examples
     --------
     >>> from spectra_lib.figures.style import new_figure

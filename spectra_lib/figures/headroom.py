@@ -123,7 +123,20 @@ def draw_harder(axes: Axes, sets: Sequence[HarderSet], networks: Mapping[str, pd
 
 
 def harder_rows(sets: Sequence[HarderSet], networks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Give one row for each harder dataset, as it shall read; columns of networks are those of the campaign."""
+    """Give one row for each harder dataset, as it shall read; columns of networks are those of the campaign.
+
+    Parameters
+    ----------
+    sets : sequence of HarderSet
+        Datasets from top to bottom.
+    networks : mapping of str to DataFrame
+        Runs on each, by name of the dataset; may be empty.
+
+    Returns
+    -------
+    DataFrame
+        Accuracy of the ideal observer in per cent; errors are counts on the test set, means for networks.
+    """
     rows = []
     for one in sets:
         spec, law = one.spec, one.spec.variation
@@ -147,7 +160,20 @@ def harder_rows(sets: Sequence[HarderSet], networks: Mapping[str, pd.DataFrame])
 
 
 def ceiling_series_rows(points: Sequence[CeilingPoint], what: str) -> pd.DataFrame:
-    """Give one row for each value of a series, as it shall read."""
+    """Give one row for each value of a series, as it shall read.
+
+    Parameters
+    ----------
+    points : sequence of CeilingPoint
+        The series.
+    what : str
+        What is varied: head of the first column.
+
+    Returns
+    -------
+    DataFrame
+        Accuracies in per cent with their standard error.
+    """
     return pd.DataFrame(
         {
             what: [f"{point.value:g}" for point in points],

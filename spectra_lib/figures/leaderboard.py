@@ -19,10 +19,24 @@ VARIED = "ours, varied"
 def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
     """Give one row for each method of `spectra_lib.analysis.leaderboard.make_leaderboard`, as it shall read.
 
+    Parameters
+    ----------
+    board : DataFrame
+        A row for each method.
+
+    Returns
+    -------
+    DataFrame
+        Errors are counts (mean, and range of several runs), memory in GB.
+
     Examples
     --------
-    >>> leaderboard_rows(pd.DataFrame(columns=["kind", "model"])).empty
-    True
+    >>> from spectra_lib.analysis.leaderboard import make_leaderboard
+    >>> from spectra_lib.datasets.dataset import make_dataset
+    >>> from spectra_lib.runs.records import RunRecords
+    >>> rows = leaderboard_rows(make_leaderboard(make_dataset("challenge"), RunRecords(()))).set_index("Method")
+    >>> rows.loc["CNN6 (ReLU)", ["Kind", "Test errors", "Above ceiling"]].tolist()
+    ['published', '27.0 (21–35)', '−9.0']
     """
     rows = []
     ceiling = [entry["test_errors"] for entry in board.to_dict("records") if entry["kind"] == OBSERVER]
@@ -60,6 +74,11 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
 def board_numbers(board: pd.DataFrame) -> dict[str, str]:
     """Give the numbers of a leaderboard that a text quotes.
 
+    Parameters
+    ----------
+    board : DataFrame
+        As `spectra_lib.analysis.leaderboard.make_leaderboard` gives it.
+
     Returns
     -------
     dict of str to str
@@ -95,6 +114,16 @@ def _best(own: pd.DataFrame) -> str:
 
 def millions(number: float) -> str:
     """Write a number in millions, small ones with two digits that count.
+
+    Parameters
+    ----------
+    number : float
+        The number itself, not in millions.
+
+    Returns
+    -------
+    str
+        Without a unit.
 
     Examples
     --------

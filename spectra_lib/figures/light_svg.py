@@ -15,6 +15,11 @@ def lighten(svg: str) -> str:
     svg : str
         Source of a picture by Matplotlib.
 
+    Returns
+    -------
+    str
+        The same picture with shorter numbers.
+
     Examples
     --------
     >>> lighten('<path transform="scale(0.015625)" d="M 10.123456 20.5 L 1.25 3"/><use x="3.14159265"/>')

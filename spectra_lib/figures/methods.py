@@ -52,6 +52,16 @@ HALF = "mixed_bfloat16"
 def protocol_rows(protocols: Sequence[Protocol]) -> pd.DataFrame:
     """Give one row for each rule and one column for each protocol, as they shall read.
 
+    Parameters
+    ----------
+    protocols : sequence of Protocol
+        Training protocols from left to right.
+
+    Returns
+    -------
+    DataFrame
+        Column ``Rule``, then a column for each protocol.
+
     Examples
     --------
     >>> from spectra_lib.runs.protocol import protocol
@@ -126,7 +136,18 @@ def draw_partings(axes: Axes, ways: Mapping[str, RunRecord]) -> None:
 
 
 def way_rows(ways: Mapping[str, RunRecord]) -> pd.DataFrame:
-    """Give one row for each run: hash of the weights, validation loss at the end, difference from the first run."""
+    """Give one row for each run: hash of the weights, validation loss at the end, difference from the first run.
+
+    Parameters
+    ----------
+    ways : mapping of str to RunRecord
+        The runs by name, that which the others are compared with first.
+
+    Returns
+    -------
+    DataFrame
+        Losses and differences in nats.
+    """
     reference = next(iter(ways.values()))
     rows = []
     for name, record in ways.items():
@@ -138,7 +159,18 @@ def way_rows(ways: Mapping[str, RunRecord]) -> pd.DataFrame:
 
 
 def rounding_rows(logits: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
-    """Give one row for each way to compute the same outputs: how many are equal to the first, largest difference."""
+    """Give one row for each way to compute the same outputs: how many are equal to the first, largest difference.
+
+    Parameters
+    ----------
+    logits : mapping of str to ndarray of float64, shape (n_spectra, n_classes)
+        Outputs in each way; all of one shape.
+
+    Returns
+    -------
+    DataFrame
+        A row for each way but the first.
+    """
     reference, *others = logits
     first = logits[reference]
     rows = [
@@ -153,7 +185,18 @@ def rounding_rows(logits: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
 
 
 def tampering_rows(record: RunRecord, dataset: Dataset) -> pd.DataFrame:
-    """Give one row for each change of a record: what was changed, and what the check says."""
+    """Give one row for each change of a record: what was changed, and what the check says.
+
+    Parameters
+    ----------
+    record : RunRecord
+    dataset : Dataset
+
+    Returns
+    -------
+    DataFrame
+        The first row is the unchanged record.
+    """
     rows = [("nothing", "; ".join(record.faults(dataset)) or "sound")]
     rows += [(text, "; ".join(changed.faults(dataset)) or "sound") for text, changed in tampered(record).items()]
     return pd.DataFrame(rows, columns=["Changed", "Result of the check"])
@@ -173,18 +216,39 @@ class DifferencesList(UnfoldingList):
 
     @staticmethod
     def details(difference: Difference) -> list[tuple[str, str]]:
-        """Give what unfolds, as (heading, text)."""
+        """Give what unfolds, as (heading, text).
+
+        Parameters
+        ----------
+        difference : Difference
+
+        Returns
+        -------
+        list of (str, str)
+            What is so, effect, and the argument where there is one.
+        """
         found = [("Code or fact", f"{difference.found}."), ("Effect", difference.effect)]
         found += [("Bears on", f"{difference.argument}.")] if difference.argument else []
         return [(heading, text[:1].upper() + text[1:]) for heading, text in found]
 
     def entries(self) -> list[Entry]:
-        """Give an entry for each difference."""
+        """Give an entry for each difference.
+
+        Returns
+        -------
+        list of Entry
+        """
         return [Entry(f"{each.topic}:", each.text, each.state, self.details(each)) for each in self.differences]
 
 
 def version_rows() -> pd.DataFrame:
-    """Give one row for each package that is installed here: version, and what for."""
+    """Give one row for each package that is installed here: version, and what for.
+
+    Returns
+    -------
+    DataFrame
+        Python first, then the installed ones of `PACKAGES`.
+    """
     rows = [("Python", sys.version.split()[0], "all of it")]
     for package, purpose in PACKAGES.items():
         try:
@@ -208,7 +272,19 @@ STEP_WAYS = {
 
 
 def step_rows(times: StepTimes, precision: str = "float32") -> pd.DataFrame:
-    """Give one row for each network: seconds a step in each way, then speed and memory of the fastest."""
+    """Give one row for each network: seconds a step in each way, then speed and memory of the fastest.
+
+    Parameters
+    ----------
+    times : StepTimes
+    precision : str
+        Precision of the steps, "float32" or "mixed_bfloat16".
+
+    Returns
+    -------
+    DataFrame
+        Times in seconds, fastest in bold; FLOP utilisation in per cent, memory in GB.
+    """
     rows = []
     for model in dict.fromkeys(row.model for row in times.rows):
         found = {way: times.find(model, *way, precision) for way in STEP_WAYS}
@@ -230,6 +306,19 @@ def sum_of_steps(
 ) -> tuple[int, float]:
     """Seconds of one step of each of these networks, in the fastest of these modes: how many have one, and the sum.
 
+    Parameters
+    ----------
+    times : StepTimes
+    models : sequence of str
+    modes : sequence of str
+    backend : str
+
+    Returns
+    -------
+    n_models : int
+    seconds : float
+        Sum of their step times.
+
     Examples
     --------
     >>> from spectra_lib.experiments.step_times import StepTime
@@ -250,6 +339,16 @@ def sum_of_steps(
 
 def steps_finding(times: StepTimes | None, models: Sequence[str]) -> str:
     """Say what the fastest modes save, over all networks and for each of the slowest.
+
+    Parameters
+    ----------
+    times : StepTimes or None
+    models : sequence of str
+
+    Returns
+    -------
+    str
+        One sentence, times in seconds.
 
     Examples
     --------
@@ -279,6 +378,14 @@ def steps_finding(times: StepTimes | None, models: Sequence[str]) -> str:
 
 def pair_finding(times: StepTimes | None) -> str:
     """Say how many more steps two runs at once make, each on half of the cores, than one run on all of them.
+
+    Parameters
+    ----------
+    times : StepTimes or None
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -317,6 +424,18 @@ def sum_of_fastest(times: StepTimes, models: Sequence[str], backend: str = "tens
 
     Networks that have no figure in both formats are left out.
 
+    Parameters
+    ----------
+    times : StepTimes
+    models : sequence of str
+    backend : str
+
+    Returns
+    -------
+    n_models : int
+    single, half : float
+        Sums of their step times in seconds, in float32 and in mixed bfloat16.
+
     Examples
     --------
     >>> from spectra_lib.experiments.step_times import StepTime
@@ -341,10 +460,15 @@ def precision_rows(records: RunRecords) -> pd.DataFrame:
 
     Runs count as two groups, not as pairs: on different backends the same seed gives other initial weights.
 
-    Examples
-    --------
-    >>> precision_rows(RunRecords(())).empty
-    True
+    Parameters
+    ----------
+    records : RunRecords
+        Any records; those that follow the paper's protocol count.
+
+    Returns
+    -------
+    DataFrame
+        Test spectra classified rightly run by run; change in percentage points.
     """
     runs = records.select(dataset="challenge", protocol="paper", options={})
     rows = []

@@ -252,6 +252,16 @@ def draw_marginal(axes: Axes, training: Sequence[NDArray[Any]], upright: bool = 
 def name_of_run(record: RunRecord) -> str:
     """Network, activation and seed of a run, on two lines.
 
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+
+    Returns
+    -------
+    str
+        Two lines.
+
     Examples
     --------
     >>> from spectra_lib.runs.specification import RunSpec
@@ -317,7 +327,15 @@ def draw_occlusion(axes: Axes, shares: Mapping[str, pd.Series], matched: pd.Seri
 
 
 def legend_of_all(figure: Figure, panels: Sequence[Axes]) -> None:
-    """Put one legend above a figure, with what any of its panels shows."""
+    """Put one legend above a figure, with what any of its panels shows.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where the legend is put.
+    panels : sequence of Axes
+        Axes of the figure.
+    """
     entries = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
@@ -352,6 +370,16 @@ def draw_confused_share(axes: Axes, n_peaks: NDArray[np.integer], groups: Mappin
 
 def pair_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Give one row for each confused pair of `spectra_lib.analysis.confusions.pair_table`, as it shall read.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each pair.
+
+    Returns
+    -------
+    DataFrame
+        Distances of positions in points; errors with the number of runs in brackets.
 
     Examples
     --------
@@ -388,6 +416,16 @@ def _heights(heights: Iterable[float]) -> str:
 
 def in_words(gaps: Gaps) -> str:
     """Say what sets two classes apart.
+
+    Parameters
+    ----------
+    gaps : Gaps
+        What is left when peaks of two classes are matched.
+
+    Returns
+    -------
+    str
+        Part of a sentence.
 
     Examples
     --------

@@ -118,6 +118,16 @@ def draw_tolerances(
 def variant_label(variant: Variant) -> str:
     """Name of a form of PeakNet in figures.
 
+    Parameters
+    ----------
+    variant : Variant
+        One of `VARIANTS`.
+
+    Returns
+    -------
+    str
+        Start and tolerance, or the part of PeakNet that is changed.
+
     Examples
     --------
     >>> [variant_label(variant) for variant in (VARIANTS[0], VARIANTS[-3], VARIANTS[-2])]
@@ -175,6 +185,11 @@ def variant_rows(table: pd.DataFrame, trainable: Sequence[int]) -> pd.DataFrame:
         As `spectra_lib.experiments.peaknet_variants.variant_table` gives it.
     trainable : sequence of int
         Weights that training moves, for each of `VARIANTS`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each of `VARIANTS`; errors are counts, validation errors a mean over seeds.
     """
     rows = []
     for number, (variant, weights) in enumerate(zip(VARIANTS, trainable, strict=True)):
@@ -198,6 +213,16 @@ def _listed(values: pd.Series) -> str:
 
 def degraded_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Give one row for each network of `spectra_lib.analysis.probe_answers.degraded_errors`, as it shall read.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each run.
+
+    Returns
+    -------
+    DataFrame
+        Number of runs, and mean errors on each set of spectra.
 
     Examples
     --------

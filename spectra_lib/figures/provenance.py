@@ -30,7 +30,18 @@ COLUMNS = (
 
 
 def run_rows(records: RunRecords) -> pd.DataFrame:
-    """One row for each record: epochs, time, and what it was made with."""
+    """One row for each record: epochs, time, and what it was made with.
+
+    Parameters
+    ----------
+    records : RunRecords
+        Any records.
+
+    Returns
+    -------
+    DataFrame
+        Columns are `COLUMNS`; epochs count from 1, times in minutes.
+    """
     rows = []
     for record in records:
         last = record.sessions[-1]
@@ -57,6 +68,16 @@ def machine_rows(records: RunRecords) -> pd.DataFrame:
     """One row for each device and backend: how many runs, networks, epochs, spectra trained on, and hours.
 
     Hours of runs that shared a device are counted for each of them.
+
+    Parameters
+    ----------
+    records : RunRecords
+        Any records.
+
+    Returns
+    -------
+    DataFrame
+        Most runs first.
     """
     found: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
@@ -74,7 +95,18 @@ def machine_rows(records: RunRecords) -> pd.DataFrame:
 
 
 def check_rows(records: RunRecords) -> pd.DataFrame:
-    """One row for each record: what was checked, and what was found."""
+    """One row for each record: what was checked, and what was found.
+
+    Parameters
+    ----------
+    records : RunRecords
+        Any records; their datasets are made.
+
+    Returns
+    -------
+    DataFrame
+        Faults are text, "none" for a sound record.
+    """
     from spectra_lib.datasets.dataset import make_dataset
 
     specs = {record.spec.dataset_spec.digest: record.spec.dataset_spec for record in records}
@@ -88,7 +120,17 @@ def check_rows(records: RunRecords) -> pd.DataFrame:
 
 
 def draw_progress(axes: Axes, rows: Sequence[Planned], figures: Sequence[tuple[str, int, int]]) -> None:
-    """Draw for the whole campaign and for each figure how many of its runs are done."""
+    """Draw for the whole campaign and for each figure how many of its runs are done.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    rows : sequence of Planned
+        Runs of the campaign with their states.
+    figures : sequence of (str, int, int)
+        Name of each figure, its runs that are done, and all its runs.
+    """
     done = sum(row.state == State.DONE for row in rows)
     bars = [("the whole campaign", done, len(rows)), *figures]
     places = np.arange(len(bars))[::-1]

@@ -143,6 +143,18 @@ CLASSIFIERS = {"cosine": "cosine similarity", "peaks": "peak matcher"}
 def classifier_name(classifier: str, training: str) -> str:
     """How a classifier reads, with what it was trained on.
 
+    Parameters
+    ----------
+    classifier : str
+        A key of `CLASSIFIERS`, or a network.
+    training : str
+        What a network was trained on; "none" for a classifier without training.
+
+    Returns
+    -------
+    str
+        Display name.
+
     Examples
     --------
     >>> classifier_name("cnn2", "clean"), classifier_name("peaks", "none")
@@ -187,6 +199,16 @@ def hits_by_instrument(answers: pd.DataFrame) -> pd.DataFrame:
     """Give right answers for each instrument and classifier, a baseline subtracted, as they shall read.
 
     Runs that differ in the seed alone are averaged.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As `spectra_lib.experiments.sim_to_real.answer_table` gives it.
+
+    Returns
+    -------
+    DataFrame
+        A row for each instrument with its number of spectra.
     """
     own = answers[answers.baseline]
     rows = []

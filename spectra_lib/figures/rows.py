@@ -21,6 +21,18 @@ NONE_YET = "no run of ours yet"
 def method_label(model: str, activation: str | None = None) -> str:
     """Name of a network or a classical method in tables and figures.
 
+    Parameters
+    ----------
+    model : str
+        Network or classical method.
+    activation : str, optional
+        Hidden activation of a network, put in brackets.
+
+    Returns
+    -------
+    str
+        Display name.
+
     Examples
     --------
     >>> method_label("cnn6", "relu"), method_label("my_net", "linear")
@@ -36,6 +48,20 @@ def method_label(model: str, activation: str | None = None) -> str:
 
 def run_markers(color: str, marker: str, size: float, *, ours: bool) -> dict[str, Any]:
     """Give the options of `Axes.plot` for runs: published ones are open, ours filled.
+
+    Parameters
+    ----------
+    color, marker : str
+        As Matplotlib takes them.
+    size : float
+        Size of the marker in typographic points.
+    ours : bool
+        Whether the runs are ours.
+
+    Returns
+    -------
+    dict of str to object
+        Keyword arguments.
 
     Examples
     --------
@@ -53,7 +79,17 @@ def run_markers(color: str, marker: str, size: float, *, ours: bool) -> dict[str
 
 
 def label_rows(axes: Axes, rows: Sequence[str], *, inside: bool = False) -> None:
-    """Give each row a pale line and a label, at the left or over the line, the first at the top."""
+    """Give each row a pale line and a label, at the left or over the line, the first at the top.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    rows : sequence of str
+        Labels from top to bottom.
+    inside : bool
+        Whether labels stand over their lines.
+    """
     for row, label in enumerate(rows):
         axes.axhline(row, color=PALE, linewidth=0.8, zorder=0)
         if inside:
@@ -64,13 +100,31 @@ def label_rows(axes: Axes, rows: Sequence[str], *, inside: bool = False) -> None
 
 
 def legend_above(axes: Axes, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
-    """Explain markers above the axes, where no run can lie under them."""
+    """Explain markers above the axes, where no run can lie under them.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    handles : sequence of Line2D
+        What is explained.
+    labels : sequence of str
+        A text for each handle.
+    """
     axes.legend(
         handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2, labelspacing=0.3
     )
 
 
 def say(axes: Axes, text: str) -> None:
-    """Write a remark into axes that show little or nothing."""
+    """Write a remark into axes that show little or nothing.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to write.
+    text : str
+        The remark, at the right and half-way up.
+    """
     note = axes.text(0.98, 0.5, text, transform=axes.transAxes, ha="right", va="center", color=GREY)
     note.set_in_layout(False)

@@ -41,6 +41,11 @@ class SortableTable:
     def html(self) -> str:
         """Give the table with its controls and its script.
 
+        Returns
+        -------
+        str
+            Source in HTML, style and script included.
+
         Examples
         --------
         >>> frame = pd.DataFrame({"Method": ["A & B"], "Kind": ["old"], "Errors": ["1,200"]})

@@ -62,7 +62,15 @@ RC: Mapping[Any, Any] = MappingProxyType(
 
 
 class Look(NamedTuple):
-    """How a network appears in every figure."""
+    """How a network appears in every figure.
+
+    Attributes
+    ----------
+    color : str
+        As Matplotlib takes it.
+    marker : str
+        As Matplotlib takes it.
+    """
 
     color: str
     marker: str
@@ -98,6 +106,16 @@ OTHERS = MappingProxyType(
 
 def look(model: str) -> Look:
     """Look of a network; a network that the paper does not have gets a neutral one.
+
+    Parameters
+    ----------
+    model : str
+        Name of the network.
+
+    Returns
+    -------
+    Look
+        Colour and marker.
 
     Examples
     --------
@@ -135,6 +153,22 @@ def use_in_notebook() -> None:
 def new_figure(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
     """Make a figure of the common width with a grid of axes, given row by row.
 
+    Parameters
+    ----------
+    height : float
+        In inches.
+    rows, columns : int
+        Size of the grid.
+    **options : object
+        Passed on to `matplotlib.pyplot.subplots`.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    list of Axes
+        ``rows * columns`` of them.
+
     Examples
     --------
     >>> figure, axes = new_figure(3.0, columns=2)
@@ -147,6 +181,20 @@ def new_figure(height: float, rows: int = 1, columns: int = 1, **options: Any) -
 
 def new_mosaic(height: float, layout: str) -> tuple[Figure, list[Axes]]:
     """Make a figure of the common width with axes that span cells, given in the order of their letters.
+
+    Parameters
+    ----------
+    height : float
+        In inches.
+    layout : str
+        As `matplotlib.pyplot.subplot_mosaic` takes it: a letter for each axes, rows parted by semicolons.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    list of Axes
+        In alphabetical order.
 
     Examples
     --------

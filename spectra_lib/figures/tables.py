@@ -40,7 +40,13 @@ class Table:
     frame: pd.DataFrame
 
     def markdown(self) -> str:
-        """Give the table as a MyST directive, numbers to the right."""
+        """Give the table as a MyST directive, numbers to the right.
+
+        Returns
+        -------
+        str
+            Source in MyST-Markdown.
+        """
         columns = list(self.frame.columns)
         rule = ["--:" if all(map(_reads_as_number, self.frame[column])) else ":--" for column in columns]
         lines = [_row(columns), "|" + "|".join(rule) + "|", *(_row(row) for row in self.frame.itertuples(index=False))]

@@ -34,6 +34,11 @@ class Entry:
     def markdown(self) -> str:
         """Give the entry as a MyST directive.
 
+        Returns
+        -------
+        str
+            Source in MyST-Markdown.
+
         Examples
         --------
         >>> print(Entry("Peaks", "2 to 7", "measured", [("Code", "2 to 10.")]).markdown())
@@ -49,7 +54,13 @@ class Entry:
         return "\n".join([*head, *label, details, ":::"])
 
     def html(self) -> str:
-        """Give the entry for a notebook."""
+        """Give the entry for a notebook.
+
+        Returns
+        -------
+        str
+            Source in HTML.
+        """
         name = f' id="{self.anchor}"' if self.anchor else ""
         details = "".join(f"<p><b>{heading}.</b> {html.escape(text)}</p>" for heading, text in self.details)
         return f"<details{name}><summary>{html.escape(self.line)}</summary>{details}</details>"
@@ -67,11 +78,28 @@ class UnfoldingList:
     """
 
     def entries(self) -> Sequence[Entry]:
-        """Give the entries in order."""
+        """Give the entries in order.
+
+        Returns
+        -------
+        sequence of Entry
+            From top to bottom.
+
+        Raises
+        ------
+        NotImplementedError
+            If a subclass does not define it.
+        """
         raise NotImplementedError
 
     def markdown(self) -> str:
-        """Give the list as MyST directives."""
+        """Give the list as MyST directives.
+
+        Returns
+        -------
+        str
+            Source in MyST-Markdown.
+        """
         return "\n\n".join(entry.markdown() for entry in self.entries())
 
     def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
