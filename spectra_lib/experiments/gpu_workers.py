@@ -72,13 +72,13 @@ def measure_run(report: Report, _should_stop: Callable[[], bool], spec_json: str
     ----------
     report : callable
         Is told at once ("cpu", None) if this is no GPU.
+    _should_stop : callable
+        Not asked: measuring is short.
     spec_json : str
         The run.
     turn : Path
         File that is locked while steps are timed, so that one network at a time is; the system unlocks it if the
         process dies.
-    _should_stop : callable
-        Not asked: measuring is short.
 
     Returns
     -------

@@ -213,7 +213,7 @@ class MeasuredSplit(Split):
             Rows to give; none for all.
         normalize : bool
             Has no effect here.
-        dtype : type or type
+        dtype : {float32, float64}
             Number format.
 
         Returns
