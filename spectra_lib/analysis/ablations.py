@@ -60,7 +60,17 @@ class Study:
         return [variant for number, variant in enumerate(wanted) if variant not in wanted[:number]]
 
     def runs(self, profile: Profile) -> tuple[RunSpec, ...]:
-        """All runs that the comparisons rest on, each once."""
+        """All runs that the comparisons rest on, each once.
+
+        Parameters
+        ----------
+        profile : Profile
+            Datasets, seeds and largest number of epochs.
+
+        Returns
+        -------
+        tuple of RunSpec
+        """
         return tuple(
             variant_run(profile.challenge, variant, seed, max_epochs=profile.max_epochs)
             for variant in self._variants()
@@ -77,6 +87,10 @@ def choose_study(profile: Profile, models: Sequence[str] = ()) -> Study:
         One that trains on the spot gets a few comparisons of small networks, unless networks are named.
     models : sequence of str
         Published networks that the comparisons start from; none for all.
+
+    Returns
+    -------
+    Study
 
     Raises
     ------
@@ -117,10 +131,23 @@ def with_relu(records: RunRecords) -> RunRecords:
 
     What is compared for batch normalisation must not differ in the activation as well.
 
+    Parameters
+    ----------
+    records : RunRecords
+        Runs of any networks.
+
+    Returns
+    -------
+    RunRecords
+
     Examples
     --------
-    >>> len(with_relu(RunRecords(())))
-    0
+    >>> from spectra_lib.runs.record import RunRecord
+    >>> from spectra_lib.runs.specification import RunSpec
+    >>> specs = [RunSpec(dataset="smoke", model="vgg", hidden_activation=name) for name in ("linear", "relu")]
+    >>> runs = RunRecords(tuple(RunRecord.model_construct(spec=spec) for spec in specs))
+    >>> [run.spec.hidden_activation for run in with_relu(runs)]
+    ['relu']
     """
     return RunRecords(tuple(r for r in records if not r.spec.options and r.spec.hidden_activation != "linear"))
 
@@ -128,16 +155,16 @@ def with_relu(records: RunRecords) -> RunRecords:
 def jump_table(records: RunRecords) -> pd.DataFrame:
     """Tell how much the validation loss goes up and down, of each run that `with_relu` gives.
 
+    Parameters
+    ----------
+    records : RunRecords
+        Runs of any networks.
+
     Returns
     -------
     DataFrame
         Columns ``model``, ``seed``, ``kept_epoch`` and ``jumps`` (`analysis.curves.loss_jumps`), in
         decades.
-
-    Examples
-    --------
-    >>> jump_table(RunRecords(())).empty
-    True
     """
     rows = [(r.spec.model, r.spec.seed, r.kept_epoch, loss_jumps(r)) for r in with_relu(records)]
     return pd.DataFrame(rows, columns=["model", "seed", "kept_epoch", "jumps"])

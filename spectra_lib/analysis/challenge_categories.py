@@ -31,6 +31,15 @@ CATEGORIES: Mapping[str, range] = MappingProxyType(
 def triplets(category: str | None = None) -> list[Triplet]:
     """List the triplets of a category, or of all.
 
+    Parameters
+    ----------
+    category : str, optional
+        A name of `CATEGORIES`; none for all.
+
+    Returns
+    -------
+    list of Triplet
+
     Examples
     --------
     >>> triplets("position")
@@ -45,6 +54,16 @@ def triplets(category: str | None = None) -> list[Triplet]:
 def category_of(label: int) -> str:
     """Category of a class.
 
+    Parameters
+    ----------
+    label : int
+        A class of the challenging set, 0 to 26.
+
+    Returns
+    -------
+    str
+        A name of `CATEGORIES`.
+
     Examples
     --------
     >>> category_of(10)
@@ -58,6 +77,18 @@ def decisive_ranges(dataset: Dataset, triplet: Triplet) -> list[tuple[int, int]]
 
     For every two of the classes, the peak that tells them apart; peaks that the variation can bring
     together make one range.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The challenging set.
+    triplet : Triplet
+        Three of its classes.
+
+    Returns
+    -------
+    list of (int, int)
+        In points.
 
     Examples
     --------
@@ -105,8 +136,14 @@ def errors_by_triplet(dataset: Dataset, records: Iterable[RunRecord]) -> pd.Data
     Examples
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> errors_by_triplet(make_dataset("challenge"), []).empty
-    True
+    >>> from spectra_lib.runs.record import Predictions, RunRecord
+    >>> from spectra_lib.runs.specification import RunSpec
+    >>> data = make_dataset("challenge")
+    >>> answers = Predictions.model_construct(labels=(3, *data.test.labels[1:].tolist()))
+    >>> run = RunRecord.model_construct(spec=RunSpec(dataset="challenge", model="vgg"), test_predictions=answers)
+    >>> table = errors_by_triplet(data, [run])
+    >>> table[["n", "errors", "outside"]].iloc[0].tolist()
+    [18, 1, 1]
     """
     _check(dataset)
     labels, rows = dataset.test.labels, []
@@ -133,6 +170,18 @@ def errors_by_triplet(dataset: Dataset, records: Iterable[RunRecord]) -> pd.Data
 
 def category_accuracy(dataset: Dataset, category: str) -> Callable[[RunRecord], float]:
     """Give a function that tells how many test spectra of a category a run gets right, in per cent.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The challenging set.
+    category : str
+        A name of `CATEGORIES`.
+
+    Returns
+    -------
+    callable
+        From a run record to a float in per cent.
 
     Raises
     ------
@@ -163,6 +212,11 @@ def category_accuracy(dataset: Dataset, category: str) -> Callable[[RunRecord], 
 
 def ideal_errors_by_triplet(dataset: Dataset) -> pd.DataFrame:
     """Errors in each triplet that are expected of the ideal observer, ties split evenly.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The challenging set.
 
     Returns
     -------

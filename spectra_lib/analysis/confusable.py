@@ -98,6 +98,17 @@ class Gaps(NamedTuple):
 def find_gaps(first: Fingerprint, second: Fingerprint, reach: int) -> Gaps:
     """Compare two classes peak by peak, each peak with the nearest one of the other class within `reach` points.
 
+    Parameters
+    ----------
+    first, second : Fingerprint
+        The two classes.
+    reach : int
+        Largest distance of matched peaks, in points.
+
+    Returns
+    -------
+    Gaps
+
     Examples
     --------
     >>> one, two = (Fingerprint(positions=(700, p), heights=(h, 1.0)) for p, h in ((3000, 0.5), (3040, 0.75)))
@@ -121,6 +132,17 @@ def find_gaps(first: Fingerprint, second: Fingerprint, reach: int) -> Gaps:
 def peaks_share_a_partner(first: Fingerprint, second: Fingerprint, reach: int) -> bool:
     """Whether two peaks of a class have the same nearest peak of the other class within `reach` points.
 
+    Parameters
+    ----------
+    first, second : Fingerprint
+        The two classes.
+    reach : int
+        Largest distance of matched peaks, in points.
+
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> one, two = (Fingerprint(positions=p, heights=(0.7, 1.0)) for p in ((700, 3000), (2990, 3040)))
@@ -138,6 +160,17 @@ def peaks_share_a_partner(first: Fingerprint, second: Fingerprint, reach: int) -
 def cause_of_pair(dataset: Dataset, pair: Pair) -> Cause | None:
     """Attribute the likeness of two classes of a dataset; see `cause_of_confusion`.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Knows fingerprints and variation.
+    pair : Pair
+        Two of its classes.
+
+    Returns
+    -------
+    Cause or None
+
     Examples
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
@@ -150,6 +183,17 @@ def cause_of_pair(dataset: Dataset, pair: Pair) -> Cause | None:
 
 def check_pair(dataset: Dataset, pair: Sequence[int]) -> Pair:
     """Give a pair of classes in ascending order.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Knows the classes.
+    pair : sequence of int
+        Two classes, in any order.
+
+    Returns
+    -------
+    Pair
 
     Raises
     ------
@@ -177,6 +221,11 @@ def check_pair(dataset: Dataset, pair: Sequence[int]) -> Pair:
 def shared_peaks(dataset: Dataset) -> NDArray[np.int64]:
     """Count for each class how many of its peaks another class has too, as far as the variation lets them differ.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Knows fingerprints and variation.
+
     Returns
     -------
     ndarray of int64, shape (n_classes, n_classes)
@@ -200,6 +249,18 @@ def shared_peaks(dataset: Dataset) -> NDArray[np.int64]:
 def shared_positions(first: Fingerprint, second: Fingerprint, reach: int) -> list[int]:
     """Positions of the peaks of the first class that have a partner in the second, within `reach` points.
 
+    Parameters
+    ----------
+    first, second : Fingerprint
+        The two classes.
+    reach : int
+        Largest distance of matched peaks, in points.
+
+    Returns
+    -------
+    list of int
+        In points, ascending.
+
     Examples
     --------
     >>> one, two = (Fingerprint(positions=(700, p), heights=(0.5, 1.0)) for p in (3000, 3300))
@@ -211,6 +272,16 @@ def shared_positions(first: Fingerprint, second: Fingerprint, reach: int) -> lis
 
 def alike_pairs(dataset: Dataset) -> dict[Pair, Cause]:
     """Find all pairs of classes that are alike in one of the three ways, from the fingerprints alone.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Knows fingerprints and variation.
+
+    Returns
+    -------
+    dict of Pair to Cause
+        By pair, in ascending order.
 
     Examples
     --------
@@ -235,6 +306,15 @@ def alike_pairs(dataset: Dataset) -> dict[Pair, Cause]:
 
 def partners(first: Fingerprint, second: Fingerprint) -> list[tuple[int, int]]:
     """Give each peak of the first class with the nearest one of the second, by their indices.
+
+    Parameters
+    ----------
+    first, second : Fingerprint
+        The two classes.
+
+    Returns
+    -------
+    list of (int, int)
 
     Examples
     --------

@@ -24,6 +24,13 @@ from spectra_lib.runs.record import RunRecord
 def misclassified(dataset: Dataset, records: Iterable[RunRecord]) -> pd.DataFrame:
     """List the misclassified test spectra of runs on a dataset.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset of the runs.
+    records : iterable of RunRecord
+        The runs.
+
     Returns
     -------
     DataFrame
@@ -33,8 +40,13 @@ def misclassified(dataset: Dataset, records: Iterable[RunRecord]) -> pd.DataFram
     Examples
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> misclassified(make_dataset("smoke"), []).empty
-    True
+    >>> from spectra_lib.runs.record import Predictions, RunRecord
+    >>> from spectra_lib.runs.specification import RunSpec
+    >>> data = make_dataset("smoke")
+    >>> answers = Predictions.model_construct(labels=(3, *data.test.labels[1:].tolist()))
+    >>> run = RunRecord.model_construct(spec=RunSpec(dataset="smoke", model="vgg"), test_predictions=answers)
+    >>> misclassified(data, [run])[["row", "true", "answered"]].to_numpy().tolist()
+    [[0, 0, 3]]
     """
     labels, parts = dataset.test.labels, []
     for record in records:
@@ -63,9 +75,9 @@ def count_pairs(errors: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> count_pairs(misclassified(make_dataset("smoke"), [])).columns.tolist()
-    ['model', 'class_a', 'class_b', 'errors', 'runs']
+    >>> errors = pd.DataFrame({"model": "vgg", "hidden_activation": "relu", "seed": [0, 0, 1], "row": [2, 3, 2]})
+    >>> count_pairs(errors.assign(class_a=0, class_b=3))[["errors", "runs"]].iloc[0].tolist()
+    [3, 2]
     """
     run = errors.hidden_activation.fillna("none").astype(str) + errors.seed.astype(str)
     groups = errors.assign(run=run).groupby(["model", "class_a", "class_b"])
@@ -76,6 +88,16 @@ def ambiguous_spectra(observer: IdealObserver) -> dict[Pair, int]:
     """Count the test spectra that both classes of a pair can have made, under the training law.
 
     Only spectra of the two classes count; pairs without any are left out.
+
+    Parameters
+    ----------
+    observer : IdealObserver
+        Bayes classifier of the training distribution.
+
+    Returns
+    -------
+    dict of Pair to int
+        Test spectra, by pair in ascending order.
 
     Examples
     --------
@@ -104,6 +126,10 @@ def errors_on_ambiguous_spectra(observer: IdealObserver, errors: pd.DataFrame) -
         Knows the dataset.
     errors : DataFrame
         As `misclassified` gives them.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_errors,)
 
     Examples
     --------
@@ -183,6 +209,18 @@ def pair_table(
 
 def most_confused(table: pd.DataFrame, n: int) -> pd.DataFrame:
     """Choose up to `n` pairs of a `pair_table`: all published ones, then those that most of our runs confuse.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `pair_table` gives it, in its order.
+    n : int
+        Rows to choose.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `table`, in its order.
 
     Examples
     --------

@@ -20,12 +20,32 @@ def loss_jumps(record: RunRecord) -> float:
     The median runs over five epochs. It equals the loss wherever that only falls or only rises, however steeply, so
     that neither good training nor plain divergence counts, and a curve with one turning point hardly does. A loss that
     is not finite counts as ten times the largest finite one of its run.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+
+    Returns
+    -------
+    float
+        In decades; 0 if no loss is finite.
     """
     return jumpiness(record.history.val_loss)
 
 
 def jumpiness(losses: Sequence[float | None]) -> float:
     """Give the mean distance of the logarithm of a curve from its running median (`loss_jumps`).
+
+    Parameters
+    ----------
+    losses : sequence of float or None, shape (n_epochs,)
+        Loss after each epoch; None where it was not finite.
+
+    Returns
+    -------
+    float
+        In decades; 0 if no loss is finite.
 
     Examples
     --------
@@ -45,6 +65,16 @@ def jumpiness(losses: Sequence[float | None]) -> float:
 def never_improved(record: RunRecord) -> bool:
     """Tell whether no later epoch had a lower validation loss than the first one.
 
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+
+    Returns
+    -------
+    bool
+        False if there was one epoch alone.
+
     Examples
     --------
     >>> from spectra_lib.runs.record import History, RunRecord
@@ -57,6 +87,17 @@ def never_improved(record: RunRecord) -> bool:
 
 
 def final_loss(record: RunRecord) -> float:
-    """Validation loss at the end, the median of the last ten epochs, in decades; as large as can be if not finite."""
+    """Validation loss at the end, the median of the last ten epochs, in decades; as large as can be if not finite.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+
+    Returns
+    -------
+    float
+        Decadic logarithm, from -12 to 12.
+    """
     losses = [math.inf if loss is None else max(loss, 1e-12) for loss in record.history.val_loss[-10:]]
     return float(np.log10(min(np.median(losses), 1e12)))

@@ -21,6 +21,18 @@ def decisive_peak(dataset: Dataset, pair: Pair) -> tuple[int, int]:
 
     For a peak that the other class lacks, the second index is that of the nearest peak.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Knows fingerprints and variation.
+    pair : Pair
+        Two of its classes.
+
+    Returns
+    -------
+    (int, int)
+        Index of the peak in the first class, and in the second.
+
     Examples
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
@@ -35,6 +47,15 @@ def decisive_peak(dataset: Dataset, pair: Pair) -> tuple[int, int]:
 def fewest_on_the_wrong_side(first: Sequence[float] | NDArray, second: Sequence[float] | NDArray) -> int:
     """Errors of the best single threshold between two groups of numbers.
 
+    Parameters
+    ----------
+    first, second : sequence of float or ndarray, shape (n,)
+        The groups.
+
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> fewest_on_the_wrong_side([1, 2, 4], [3, 5, 6])
@@ -45,6 +66,11 @@ def fewest_on_the_wrong_side(first: Sequence[float] | NDArray, second: Sequence[
 
 def best_threshold(first: Sequence[float] | NDArray, second: Sequence[float] | NDArray) -> tuple[float, int]:
     """Find the single threshold between two groups of numbers that leaves fewest on the wrong side.
+
+    Parameters
+    ----------
+    first, second : sequence of float or ndarray, shape (n,)
+        The groups; one alone may be empty.
 
     Returns
     -------
@@ -73,6 +99,15 @@ def nearest_training_spectra(dataset: Dataset, true: int, other: int) -> pd.Data
 
     Distances are those of the peak that tells the classes apart, in units of the variation: 1 is the
     largest shift, or the largest change of a height.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Has training and test spectra.
+    true : int
+        Class of the test spectra.
+    other : int
+        The class to compare with.
 
     Returns
     -------
@@ -118,11 +153,10 @@ def distances_of_alike_spectra(dataset: Dataset, errors: pd.DataFrame) -> pd.Dat
 
     Examples
     --------
-    >>> from spectra_lib.analysis.confusions import misclassified
     >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> data = make_dataset("challenge")
-    >>> int(distances_of_alike_spectra(data, misclassified(data, [])).wrong.sum())
-    0
+    >>> table = distances_of_alike_spectra(make_dataset("challenge"), pd.DataFrame({"row": [54], "answered": [10]}))
+    >>> table[table.wrong > 0][["true", "answered", "row", "wrong"]].to_numpy().tolist()
+    [[9, 10, 54, 1]]
     """
     wrong = Counter(zip(errors.row.tolist(), errors.answered.tolist(), strict=True))
     parts = [pd.DataFrame(columns=["true", "answered", "row", "own", "other", "wrong"])]

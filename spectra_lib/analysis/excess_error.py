@@ -64,7 +64,17 @@ class FreshPosterior:
         return out
 
     def of(self, labels: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Probability of one class for each spectrum, 0 for -1; shape (n_spectra,)."""
+        """Probability of one class for each spectrum, 0 for -1; shape (n_spectra,).
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (n_spectra,)
+            Class asked for, for each spectrum.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_spectra,)
+        """
         rows = self.found.rows
         own = self.found.labels == labels[rows]
         out = np.zeros(len(self.found))
@@ -91,6 +101,10 @@ def fresh_posterior(spec: DatasetSpec, per_class: int | None = None) -> FreshPos
         The dataset.
     per_class : int, optional
         Fresh spectra of each class, if not those of the specification.
+
+    Returns
+    -------
+    FreshPosterior
 
     Raises
     ------
@@ -147,6 +161,10 @@ def excess_of(record: RunRecord) -> ExcessError:
     ----------
     record : RunRecord
         A record with `fresh`.
+
+    Returns
+    -------
+    ExcessError
 
     Raises
     ------

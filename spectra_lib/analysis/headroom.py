@@ -164,6 +164,18 @@ CEILINGS: Mapping[str, tuple[str, tuple[float, ...], Callable[[float], DatasetSp
 def measure_ceiling(value: float, spec: DatasetSpec, spectra: int = SPECTRA) -> CeilingPoint:
     """Estimate the ceiling of a dataset on fresh spectra of its training law.
 
+    Parameters
+    ----------
+    value : float
+        What varies in the series, as a number.
+    spec : DatasetSpec
+    spectra : int
+        Fresh spectra of all classes together; at least 2 of each class are drawn.
+
+    Returns
+    -------
+    CeilingPoint
+
     Examples
     --------
     >>> point = measure_ceiling(4, dataset_spec("smoke"), spectra=80)
@@ -185,6 +197,16 @@ def measure_ceiling(value: float, spec: DatasetSpec, spectra: int = SPECTRA) -> 
 
 def measure_mid_range(dataset: Dataset) -> LearningPoint:
     """Count the errors of the nearest mid-range of the training peaks, all peaks known exactly.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Has training, validation and test spectra.
+
+    Returns
+    -------
+    LearningPoint
+        Its `value` is the number of training spectra of a class.
 
     Examples
     --------
@@ -213,6 +235,10 @@ LEARNING: Mapping[str, str] = {"mid_range-benchmark": "benchmark", "mid_range-ch
 def list_series() -> list[str]:
     """Names of all series.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> list_series()
@@ -230,6 +256,10 @@ def measure_series(name: str, report: Callable[[str], None] = lambda line: None)
         A name of `list_series`.
     report : callable
         Gets a line for each value.
+
+    Returns
+    -------
+    Series
 
     Raises
     ------
@@ -262,6 +292,15 @@ def measure_series(name: str, report: Callable[[str], None] = lambda line: None)
 def series_path(store: str | Path, name: str) -> Path:
     """File of a series.
 
+    Parameters
+    ----------
+    store : str or Path
+    name : str
+
+    Returns
+    -------
+    Path
+
     Examples
     --------
     >>> series_path("results", "classes").as_posix()
@@ -272,6 +311,15 @@ def series_path(store: str | Path, name: str) -> Path:
 
 def save_series(store: str | Path, series: Series) -> Path:
     """Write a series; an earlier one is replaced at once.
+
+    Parameters
+    ----------
+    store : str or Path
+    series : Series
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -290,6 +338,15 @@ def save_series(store: str | Path, series: Series) -> Path:
 
 def load_series(store: str | Path, name: str) -> Series | None:
     """Read a series; None if the store does not have it.
+
+    Parameters
+    ----------
+    store : str or Path
+    name : str
+
+    Returns
+    -------
+    Series or None
 
     Raises
     ------
@@ -360,6 +417,15 @@ def network_learning(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
 def drawn_networks(table: pd.DataFrame) -> pd.DataFrame:
     """Choose from `network_learning` the networks that were trained on several sizes, and this project's own.
 
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``model``, ``hidden_activation`` and ``n_train`` at least.
+
+    Returns
+    -------
+    DataFrame
+
     Examples
     --------
     >>> import pandas as pd
@@ -395,6 +461,14 @@ class HarderSet:
 
 def measure_harder(spec: DatasetSpec) -> HarderSet:
     """Measure a harder dataset.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+
+    Returns
+    -------
+    HarderSet
 
     Examples
     --------

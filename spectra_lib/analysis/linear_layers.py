@@ -35,6 +35,11 @@ def collapse_gap(hidden: Sequence[int], n_classes: int, activation: str, seed: i
     seed : int
         Seed of weights and features.
 
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
     Examples
     --------
     >>> collapse_gap((40, 30), 5, "linear") < 1e-12, collapse_gap((40, 30), 5, "relu") > 1e-3

@@ -122,6 +122,18 @@ def most_alike(dataset: Dataset, pairs: Mapping[Pair, Cause]) -> dict[Cause, Pai
 def needed_by_pair(dataset: Dataset, pairs: Iterable[Pair]) -> dict[Pair, float]:
     """Give for each pair how much variation its classes need to make the same spectrum; see `needed_variation`.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Knows fingerprints and variation.
+    pairs : iterable of Pair
+        Pairs of its classes.
+
+    Returns
+    -------
+    dict of Pair to float
+        In units of the dataset's own variation, by pair.
+
     Examples
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset

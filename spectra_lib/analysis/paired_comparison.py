@@ -12,7 +12,17 @@ from spectra_lib.runs.records import RunRecords
 
 
 def backend_of(record: RunRecord) -> str | None:
-    """Backend that a run was trained on; None if its sessions used several, or it has none."""
+    """Backend that a run was trained on; None if its sessions used several, or it has none.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+
+    Returns
+    -------
+    str or None
+    """
     used = {session.backend for session in record.sessions}
     return used.pop() if len(used) == 1 else None
 
@@ -23,11 +33,27 @@ def pairs_by_seed(before: Iterable[RunRecord], after: Iterable[RunRecord]) -> li
     Each backend draws weights and dropout from a generator of its own, so that a seed on one is another seed on the
     other: such runs have no more in common than any two. A run that went from one backend to another makes no pair.
 
+    Parameters
+    ----------
+    before, after : iterable of RunRecord
+        The two groups of runs.
+
+    Returns
+    -------
+    list of (RunRecord, RunRecord)
+        In the order of `before`.
+
     Examples
     --------
-    >>> from spectra_lib.runs.records import RunRecords
-    >>> pairs_by_seed(RunRecords(()), RunRecords(()))
-    []
+    >>> from spectra_lib.runs.record import Session
+    >>> from spectra_lib.runs.specification import RunSpec
+    >>> session = Session.model_construct(backend="jax")
+    >>> zero, one = (
+    ...     RunRecord.model_construct(spec=RunSpec(dataset="smoke", model="vgg", seed=seed), sessions=(session,))
+    ...     for seed in (0, 1)
+    ... )
+    >>> [(a.spec.seed, b.spec.seed) for a, b in pairs_by_seed([zero], [one, zero])]
+    [(0, 0)]
     """
     partners = {(record.spec.seed, backend_of(record)): record for record in after}
     keys = [(record, (record.spec.seed, backend_of(record))) for record in before]
@@ -71,9 +97,23 @@ def pair_runs(
 def runs_of(records: RunRecords, variant: Variant) -> RunRecords:
     """Give the runs of a network with just these options.
 
+    Parameters
+    ----------
+    records : RunRecords
+        Runs of any networks.
+    variant : Variant
+        Network, activation and options.
+
+    Returns
+    -------
+    RunRecords
+
     Examples
     --------
-    >>> len(runs_of(RunRecords(()), Variant("vgg")))
-    0
+    >>> from spectra_lib.runs.specification import RunSpec
+    >>> specs = [RunSpec(dataset="smoke", model="vgg", seed=3), RunSpec(dataset="smoke", model="resnet")]
+    >>> runs = RunRecords(tuple(RunRecord.model_construct(spec=spec) for spec in specs))
+    >>> [run.spec.seed for run in runs_of(runs, Variant("vgg", specs[0].hidden_activation))]
+    [3]
     """
     return records.select(**variant.fields())

@@ -67,6 +67,11 @@ def explained_by_axes(answers: NDArray[np.bool_]) -> tuple[float, float]:
 def map_answers(record: RunRecord, grid: DecisionMap) -> NDArray[np.float64] | None:
     """Read a run's answers on a decision map.
 
+    Parameters
+    ----------
+    record : RunRecord
+    grid : DecisionMap
+
     Returns
     -------
     ndarray of float64, shape (GRID_SIZE, GRID_SIZE), or None
@@ -82,6 +87,12 @@ def map_answers(record: RunRecord, grid: DecisionMap) -> NDArray[np.float64] | N
 
 def ideal_map_answers(observer: IdealObserver, grid: DecisionMap) -> NDArray[np.float64]:
     """Answer a decision map as the ideal observer does.
+
+    Parameters
+    ----------
+    observer : IdealObserver
+        Bayes classifier of the training distribution.
+    grid : DecisionMap
 
     Returns
     -------
@@ -107,18 +118,17 @@ def ideal_map_answers(observer: IdealObserver, grid: DecisionMap) -> NDArray[np.
 def variance_by_axes(records: Iterable[RunRecord], grid: DecisionMap) -> pd.DataFrame:
     """Tell for each network how much of the variance of its answers on a map either axis explains.
 
+    Parameters
+    ----------
+    records : iterable of RunRecord
+        Runs on the dataset of the map.
+    grid : DecisionMap
+
     Returns
     -------
     DataFrame
         Columns ``model``, ``hidden_activation`` (a dash if there is none), ``height`` and ``position``
         (see `explained_by_axes`), ``same`` (see `most_frequent_answer`), all means over runs; and ``runs``.
-
-    Examples
-    --------
-    >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> from spectra_lib.datasets.probes import decision_map
-    >>> variance_by_axes([], decision_map(make_dataset("challenge"), (18, 19))).empty
-    True
     """
     rows = []
     for record in records:
@@ -142,6 +152,11 @@ def most_frequent_answer(answers: NDArray[np.float64]) -> float:
     answers : ndarray
         As `map_answers` gives them.
 
+    Returns
+    -------
+    float
+        Between 1/3 and 1.
+
     Examples
     --------
     >>> most_frequent_answer(np.array([1.0, np.nan, np.nan, np.nan]))
@@ -152,6 +167,12 @@ def most_frequent_answer(answers: NDArray[np.float64]) -> float:
 
 def peaks_on_map(dataset: Dataset, grid: DecisionMap, split: Split) -> list[tuple[NDArray, NDArray]]:
     """Place the spectra of both classes of a decision map on its axes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    grid : DecisionMap
+    split : Split
 
     Returns
     -------
@@ -231,6 +252,10 @@ def match_occluded(dataset: Dataset) -> NDArray[np.int64]:
     The nearest class centre is answered, peaks being known exactly (`spectra_lib.bayes.class_centres`): what a
     missing peak costs depends on how likely the variation is to remove it.
 
+    Parameters
+    ----------
+    dataset : Dataset
+
     Returns
     -------
     ndarray of int64, shape (n_spectra,)
@@ -246,6 +271,11 @@ def match_occluded(dataset: Dataset) -> NDArray[np.int64]:
 
 def occlusion_by_network(dataset: Dataset, records: Iterable[RunRecord]) -> dict[str, pd.DataFrame]:
     """Gather the answers of all runs on the occlusion probe by network, and those of peak matching.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    records : iterable of RunRecord
 
     Returns
     -------
@@ -301,6 +331,11 @@ def changed_by_height(table: pd.DataFrame) -> pd.Series:
 def largest_against_second(table: pd.DataFrame) -> tuple[float, float, int]:
     """Compare the loss of the largest peak with that of a second one nearly as high.
 
+    Parameters
+    ----------
+    table : DataFrame
+        As `occlusion_answers` gives it.
+
     Returns
     -------
     (float, float)
@@ -349,6 +384,10 @@ def compare_losses(table: pd.DataFrame) -> Sides:
     table : DataFrame
         As `occlusion_answers` gives it, runs under one another.
 
+    Returns
+    -------
+    Sides
+
     Examples
     --------
     >>> rows = pd.DataFrame({"label": [4, 4], "next_height": 0.9, "rank": [0, 1], "changed": [True, False]})
@@ -374,6 +413,10 @@ def overrates_largest(shares: pd.Series, matched: pd.Series) -> bool:
     shares, matched : Series
         As `changed_by_height` gives them for the network and for peak matching.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> matched = pd.Series([0.2, 0.7])
@@ -398,12 +441,6 @@ def degraded_errors(dataset: Dataset, records: Iterable[RunRecord]) -> pd.DataFr
     -------
     DataFrame
         Columns ``model``, ``hidden_activation``, ``seed``, ``test``, ``noise``, ``background``.
-
-    Examples
-    --------
-    >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> degraded_errors(make_dataset("challenge"), []).empty
-    True
     """
     rows = []
     for record in records:

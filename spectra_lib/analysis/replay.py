@@ -111,6 +111,16 @@ def kept_by_either(record: RunRecord) -> tuple[int, int]:
     """Epochs (from 0) that the rules of the text and of the code keep on the curve of a record.
 
     The first epoch of highest validation accuracy, and the first of lowest validation loss.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+
+    Returns
+    -------
+    (int, int)
+        Epoch by the text, and by the published code.
     """
     losses = [float("inf") if loss is None else loss for loss in record.history.val_loss]
     accuracies = record.history.val_accuracy

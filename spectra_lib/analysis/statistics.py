@@ -19,6 +19,17 @@ CONFIDENCE = 0.95
 def interval_text(interval: tuple[float, float], level: float = CONFIDENCE) -> str:
     """Write an interval; the confidence is named where it is not 95 %.
 
+    Parameters
+    ----------
+    interval : (float, float)
+        Lower and upper end.
+    level : float
+        Confidence, between 0 and 1.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> interval_text((-1.0, 2.5)), interval_text((-1.0, 2.5), level=1 - 0.05 / 6)
@@ -59,18 +70,49 @@ class Comparison:
     bar: float = 0.0
 
     def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
-        """Student's interval of the effect."""
+        """Student's interval of the effect.
+
+        Parameters
+        ----------
+        level : float
+            Confidence, between 0 and 1.
+
+        Returns
+        -------
+        (float, float)
+            Lower and upper end.
+        """
         if not self.error:
             return self.difference, self.difference
         low, high = stats.t.interval(level, self.freedom, loc=self.difference, scale=self.error)
         return float(low), float(high)
 
     def above(self, level: float = CONFIDENCE) -> bool:
-        """Whether the whole interval is as claimed."""
+        """Whether the whole interval is as claimed.
+
+        Parameters
+        ----------
+        level : float
+            Confidence, between 0 and 1.
+
+        Returns
+        -------
+        bool
+        """
         return self.interval(level)[0] > self.bar
 
     def below(self, level: float = CONFIDENCE) -> bool:
-        """Whether the whole interval is against the claim."""
+        """Whether the whole interval is against the claim.
+
+        Parameters
+        ----------
+        level : float
+            Confidence, between 0 and 1.
+
+        Returns
+        -------
+        bool
+        """
         return self.interval(level)[1] < self.bar
 
     @property
@@ -89,7 +131,17 @@ class Comparison:
         return self.text_at(CONFIDENCE)
 
     def text_at(self, level: float) -> str:
-        """The comparison with its interval, as it shall read."""
+        """The comparison with its interval, as it shall read.
+
+        Parameters
+        ----------
+        level : float
+            Confidence, between 0 and 1.
+
+        Returns
+        -------
+        str
+        """
         claimed = f"; claimed above {figure(self.bar)}" if self.bar else ""
         return f"{self.name} {figure(self.difference)} ({interval_text(self.interval(level), level)}{claimed})"
 
@@ -98,6 +150,21 @@ def compare(name: str, larger: Sequence[float], smaller: Sequence[float], bar: f
     """Compare the means of two groups by Welch's t interval; each needs two values or more.
 
     Without any scatter the interval is a point. For `bar` see `Comparison`.
+
+    Parameters
+    ----------
+    name : str
+        What is compared.
+    larger : sequence of float, shape (n_larger,)
+        The group claimed to have the larger mean.
+    smaller : sequence of float, shape (n_smaller,)
+        The other group.
+    bar : float
+        Difference claimed to be exceeded.
+
+    Returns
+    -------
+    Comparison
 
     Examples
     --------
@@ -114,6 +181,17 @@ def compare(name: str, larger: Sequence[float], smaller: Sequence[float], bar: f
 def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
     """Compare the mean of a group, such as paired differences, with zero by Student's t interval.
 
+    Parameters
+    ----------
+    name : str
+        What the values are.
+    values : sequence of float, shape (n,)
+        Two values or more.
+
+    Returns
+    -------
+    Comparison
+
     Examples
     --------
     >>> mean_above_zero("gain", [1.0, 2.0, 3.0]).text
@@ -124,6 +202,18 @@ def mean_above_zero(name: str, values: Sequence[float]) -> Comparison:
 
 def binomial_interval(hits: int, n: int) -> tuple[float, float]:
     """Exact 95 % interval of a share, `hits` of `n`.
+
+    Parameters
+    ----------
+    hits : int
+        Successes, 0 to `n`.
+    n : int
+        Trials.
+
+    Returns
+    -------
+    (float, float)
+        Lower and upper end, between 0 and 1 (Clopper and Pearson).
 
     Examples
     --------
@@ -136,6 +226,16 @@ def binomial_interval(hits: int, n: int) -> tuple[float, float]:
 
 def bonferroni(n: int) -> float:
     """Confidence of each of `n` intervals at which all of them together have 95 %.
+
+    Parameters
+    ----------
+    n : int
+        Number of intervals.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
 
     Examples
     --------
@@ -211,6 +311,10 @@ def paired_effect(changes: Sequence[float] | NDArray[np.floating]) -> Effect:
     changes : sequence of float, shape (n,)
         Change in each pair.
 
+    Returns
+    -------
+    Effect
+
     Examples
     --------
     >>> effect = paired_effect([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -234,6 +338,17 @@ def unpaired_effect(before: Sequence[float], after: Sequence[float]) -> Effect:
     """Judge two groups whose seeds are not known: Welch's interval, and an exact permutation test.
 
     Pairs that rise or fall there are none, so that `ups` and `downs` are 0.
+
+    Parameters
+    ----------
+    before : sequence of float, shape (n_before,)
+        Values of the first group.
+    after : sequence of float, shape (n_after,)
+        Values of the second group.
+
+    Returns
+    -------
+    Effect
 
     Examples
     --------
@@ -263,6 +378,15 @@ def effect_over_networks(effects: Mapping[str, Effect]) -> Effect:
 
     What varies is the network: the interval and the test are on the mean over networks such as these.
 
+    Parameters
+    ----------
+    effects : mapping of str to Effect
+        Effect by network; those without pairs are left out.
+
+    Returns
+    -------
+    Effect
+
     Examples
     --------
     >>> effects = {"a": paired_effect([1.0, 3.0]), "b": paired_effect([4.0]), "c": NO_EFFECT}
@@ -275,6 +399,16 @@ def effect_over_networks(effects: Mapping[str, Effect]) -> Effect:
 
 def rank_correlation(first: Iterable[float], second: Iterable[float]) -> float:
     """Spearman's correlation; 0 if one side does not vary.
+
+    Parameters
+    ----------
+    first, second : iterable of float, shape (n,)
+        The two sides, of equal length.
+
+    Returns
+    -------
+    float
+        Between -1 and 1.
 
     Examples
     --------

@@ -37,13 +37,34 @@ class Pair:
         return relu_variant(self.published.model)
 
     def ordered(self, original: Variant) -> tuple[Variant, Variant]:
-        """Give an original and the modified network, the simpler one last."""
+        """Give an original and the modified network, the simpler one last.
+
+        Parameters
+        ----------
+        original : Variant
+            The original network, as published or with ReLU.
+
+        Returns
+        -------
+        (Variant, Variant)
+        """
         both = original, self.modified
         return both if self.simpler == self.modified.model else both[::-1]
 
 
 def changes_several(pair: Pair, original: Variant | None = None) -> bool:
     """Tell whether a pair differs in more than one option, by default from the original as published.
+
+    Parameters
+    ----------
+    pair : Pair
+        A pair of Table 2.
+    original : Variant, optional
+        Network to compare the modified one with.
+
+    Returns
+    -------
+    bool
 
     Examples
     --------
@@ -57,6 +78,10 @@ def changes_several(pair: Pair, original: Variant | None = None) -> bool:
 
 def table_2() -> tuple[Pair, ...]:
     """Pairs of the paper's Table 2: originals as published, and modified networks with ReLU.
+
+    Returns
+    -------
+    tuple of Pair
 
     Examples
     --------
@@ -74,6 +99,15 @@ def table_2() -> tuple[Pair, ...]:
 def relu_variant(model: str) -> Variant:
     """Give a network with ReLU between its hidden layers, if it has any.
 
+    Parameters
+    ----------
+    model : str
+        Name of the network.
+
+    Returns
+    -------
+    Variant
+
     Examples
     --------
     >>> relu_variant("vgg").hidden_activation, relu_variant("resnet").hidden_activation
@@ -84,6 +118,16 @@ def relu_variant(model: str) -> Variant:
 
 def differences(original: Variant, modified: Variant) -> dict[str, tuple[Any, Any]]:
     """Find all options in which two networks differ: what the first and the second have.
+
+    Parameters
+    ----------
+    original, modified : Variant
+        The two networks.
+
+    Returns
+    -------
+    dict of str to (object, object)
+        Both values, by option.
 
     Examples
     --------

@@ -116,6 +116,15 @@ class Parameter:
     def check(self, chapter: str, value: Any) -> Any:
         """Give the value in the declared type.
 
+        Parameters
+        ----------
+        chapter : str
+        value : object
+
+        Returns
+        -------
+        object
+
         Raises
         ------
         ChapterError
@@ -149,6 +158,15 @@ class Parameter:
     def check_type(self, chapter: str, value: Any) -> Any:
         """Give the value in the declared type, whether or not what it names exists.
 
+        Parameters
+        ----------
+        chapter : str
+        value : object
+
+        Returns
+        -------
+        object
+
         Raises
         ------
         ChapterError
@@ -165,6 +183,20 @@ class Parameter:
         """Give the value that a text from the command line stands for, checked.
 
         Lists are written as in YAML.
+
+        Parameters
+        ----------
+        chapter : str
+        text : str
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        ChapterError
+            As `check`.
 
         Examples
         --------
@@ -205,6 +237,14 @@ class Chapter:
     def parameter(self, name: str) -> Parameter:
         """Look up a parameter.
 
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        Parameter
+
         Raises
         ------
         ChapterError
@@ -220,6 +260,14 @@ class Chapter:
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Give the values in their declared types.
 
+        Parameters
+        ----------
+        values : mapping of str to object
+
+        Returns
+        -------
+        dict of str to object
+
         Raises
         ------
         ChapterError
@@ -230,6 +278,14 @@ class Chapter:
 
 def list_chapters(project: Path = Path()) -> list[str]:
     """Names of the chapters of a project, by name.
+
+    Parameters
+    ----------
+    project : Path
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------
@@ -244,6 +300,16 @@ def list_chapters(project: Path = Path()) -> list[str]:
 
 def read_chapter(name: str, project: Path = Path()) -> Chapter:
     """Read a chapter's title and parameters.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_chapters`.
+    project : Path
+
+    Returns
+    -------
+    Chapter
 
     Raises
     ------
@@ -416,6 +482,15 @@ def figure_faults(notebook: nbformat.NotebookNode) -> list[str]:
     """Say what the figures of an executed chapter lack: a name, a caption, an alternative text.
 
     A figure is a picture that a cell shows, as an image or inside HTML.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+
+    Returns
+    -------
+    list of str
+        One sentence for each figure with a fault.
 
     Examples
     --------

@@ -26,6 +26,11 @@ def to_mathml(formula: str, block: bool = False) -> str:
     block : bool
         Whether the formula has lines of its own.
 
+    Returns
+    -------
+    str
+        A ``math`` element.
+
     Raises
     ------
     SphinxError
@@ -62,6 +67,17 @@ def _visit_block(writer: Any, node: nodes.math_block) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the renderer ``mathml``, which the setting ``html_math_renderer`` chooses."""
+    """Register the renderer ``mathml``, which the setting ``html_math_renderer`` chooses.
+
+    Parameters
+    ----------
+    app : Sphinx
+        Sphinx, as it loads extensions.
+
+    Returns
+    -------
+    dict of str to object
+        What Sphinx asks of an extension: it may run in parallel.
+    """
     app.add_html_math_renderer("mathml", inline_renderers=(_visit_inline, None), block_renderers=(_visit_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -75,6 +75,16 @@ class BookError(SpectraError):
 def book_chapters(project: Path = Path()) -> dict[str, dict[str, Any]]:
     """Give the chapters of the book in order, with the parameters that the book sets, all checked.
 
+    Parameters
+    ----------
+    project : Path
+        Folder of the project.
+
+    Returns
+    -------
+    dict of str to dict of str to object
+        Values of the parameters, by chapter and parameter.
+
     Raises
     ------
     BookError
@@ -133,6 +143,16 @@ def build_book(project: Path = Path(), report: Callable[[str], None] = print) ->
 def render_book(project: Path = Path()) -> Path:
     """Render the book from chapters that have been executed before.
 
+    Parameters
+    ----------
+    project : Path
+        Folder of the project.
+
+    Returns
+    -------
+    Path
+        First page, ``index.html``.
+
     Raises
     ------
     BookError
@@ -152,6 +172,11 @@ def render_book(project: Path = Path()) -> Path:
 
 def render_single_page(project: Path = Path()) -> Path:
     """Render the book as one long page, to be printed, from chapters that have been executed before.
+
+    Parameters
+    ----------
+    project : Path
+        Folder of the project.
 
     Returns
     -------
@@ -211,6 +236,11 @@ def assemble(project: Path = Path()) -> Path:
     """Put configuration, prose pages and executed chapters into one folder for Jupyter Book.
 
     Pages keep the paths that they have in the project.
+
+    Parameters
+    ----------
+    project : Path
+        Folder of the project.
 
     Returns
     -------
@@ -307,6 +337,16 @@ def _take_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
 
 def shown_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
     r"""Give the numbers of an executed chapter's figures and tables as CSV, by the names of figures and tables.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The executed chapter.
+
+    Returns
+    -------
+    dict of str to str
+        CSV by name.
 
     Examples
     --------

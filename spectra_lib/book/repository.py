@@ -41,6 +41,15 @@ class Repository:
     def binder_url(self, path: str) -> str:
         """Address that starts JupyterLab on Binder with a file of the repository open.
 
+        Parameters
+        ----------
+        path : str
+            File, from the folder of the repository.
+
+        Returns
+        -------
+        str
+
         Examples
         --------
         >>> Repository("someone/spectra").binder_url("notebooks/intro.md")
@@ -59,6 +68,10 @@ def find_repository(project: Path = Path()) -> Repository | None:
     ----------
     project : Path
         Folder of the project.
+
+    Returns
+    -------
+    Repository or None
     """
     named = re.fullmatch(_NAME, os.environ.get(VARIABLE, ""))
     if named:

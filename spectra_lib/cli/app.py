@@ -27,7 +27,23 @@ class Commands(TyperGroup):
     """The top command: turns errors that the caller can mend into a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command asked for."""
+        """Run the command asked for.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Context of the command line.
+
+        Returns
+        -------
+        object
+            What the command returns.
+
+        Raises
+        ------
+        typer.Exit
+            With code 2 for an error that the user can mend, 3 if the time was up.
+        """
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             try:
@@ -51,7 +67,13 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 class LaterCommands(TyperGroup):
-    """A group of commands whose module is imported when one of them is asked for."""
+    """A group of commands whose module is imported when one of them is asked for.
+
+    Attributes
+    ----------
+    module : str
+        Name of the module that has the commands in ``app``.
+    """
 
     module: str
 
@@ -61,12 +83,35 @@ class LaterCommands(TyperGroup):
             self.commands.update(group.commands)  # type: ignore[attr-defined]
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the commands."""
+        """Names of the commands.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Context of the command line.
+
+        Returns
+        -------
+        list of str
+        """
         self._load()
         return super().list_commands(ctx)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Give a command by name."""
+        """Give a command by name.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Context of the command line.
+        cmd_name : str
+            Name of the command.
+
+        Returns
+        -------
+        click.Command or None
+            None if there is no such command.
+        """
         self._load()
         return super().get_command(ctx, cmd_name)
 

@@ -61,7 +61,20 @@ class PairsCommand(TyperCommand):
     """A command whose option ``-p`` takes a name and a value, as papermill's does; typer knows no such option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Join name and value of each parameter."""
+        """Join name and value of each parameter.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Context of the command line.
+        args : list of str
+            Words of the command line.
+
+        Returns
+        -------
+        list of str
+            Words that are left.
+        """
         joined: list[str] = []
         for word in args:
             if len(joined) > 1 and joined[-2] in ("-p", "--parameter") and "=" not in joined[-1]:

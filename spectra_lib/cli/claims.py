@@ -52,7 +52,18 @@ def claims_command(
 
 
 def as_text(finding: Finding) -> str:
-    """Write a claim and its verdict for a terminal."""
+    """Write a claim and its verdict for a terminal.
+
+    Parameters
+    ----------
+    finding : Finding
+        A claim with its verdict.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
     claim, verdict = finding.claim, finding.verdict
     head = f"{claim.number:2}  {verdict.outcome.value.upper():12} {claim.section}; {verdict.n_text}"
     parts = [claim.wording, verdict.sentence]
@@ -65,10 +76,22 @@ def as_text(finding: Finding) -> str:
 def summary(findings: Sequence[Finding]) -> str:
     """Count the verdicts.
 
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Claims with their verdicts.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
-    >>> summary(())
-    '0 claims: 0 supported, 0 contradicted, 0 undecided'
+    >>> from types import SimpleNamespace
+    >>> from spectra_lib.claims import Outcome
+    >>> verdicts = [SimpleNamespace(outcome=Outcome(name)) for name in ("supported", "undecided")]
+    >>> summary([SimpleNamespace(verdict=verdict) for verdict in verdicts])
+    '2 claims: 1 supported, 0 contradicted, 1 undecided'
     """
     from spectra_lib.claims import Outcome
 

@@ -32,6 +32,16 @@ Plugins = Annotated[
 def read_options(pairs: Sequence[str] | None) -> dict[str, Any]:
     """Read ``key=value`` pairs; a value that is not JSON is taken as text.
 
+    Parameters
+    ----------
+    pairs : sequence of str or None
+        Pairs as typed; None for none.
+
+    Returns
+    -------
+    dict of str to object
+        Values by key.
+
     Raises
     ------
     SpectraError
@@ -56,6 +66,16 @@ def read_options(pairs: Sequence[str] | None) -> dict[str, Any]:
 
 def on_one_line(value: Any) -> str:
     """Write a value on one line, long ones cut.
+
+    Parameters
+    ----------
+    value : object
+        A text, or a JSON value.
+
+    Returns
+    -------
+    str
+        At most 90 characters, and the number of entries if cut.
 
     Examples
     --------

@@ -11,6 +11,13 @@ import typer
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print aligned columns, numbers to the right.
 
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    rows : sequence of sequence of object
+        Values, one for each column.
+
     Examples
     --------
     >>> print_table(("run", "errors"), [("one", 7), ("another", 12)])

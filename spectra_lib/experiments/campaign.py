@@ -64,6 +64,10 @@ def campaign(runs: Path | None = None) -> list[Task]:
         JSON file with a list of run specifications, for a campaign of one's own; its only stage is
         called "own".
 
+    Returns
+    -------
+    list of Task
+
     Raises
     ------
     SpectraError
@@ -151,6 +155,21 @@ def _tasks() -> Iterator[Task]:
 def variant_run(dataset: str | DatasetSpec, variant: Variant, seed: int, **more: Any) -> RunSpec:
     """Give the run of a network on a dataset; `more` are further fields of `RunSpec`.
 
+    Parameters
+    ----------
+    dataset : str or DatasetSpec
+        A dataset, or its name.
+    variant : Variant
+        Network, activation and options.
+    seed : int
+        Seed of weights, dropout and the order of the spectra.
+    **more : object
+        Further fields, by name.
+
+    Returns
+    -------
+    RunSpec
+
     Examples
     --------
     >>> variant_run("challenge", Variant("cnn2"), 0).run_id
@@ -162,6 +181,17 @@ def variant_run(dataset: str | DatasetSpec, variant: Variant, seed: int, **more:
 
 def task_by_id(run_id: str, tasks: Sequence[Task]) -> Task:
     """Look up a run by its id.
+
+    Parameters
+    ----------
+    run_id : str
+        Id of the run.
+    tasks : sequence of Task
+        Runs to look among.
+
+    Returns
+    -------
+    Task
 
     Raises
     ------

@@ -77,7 +77,17 @@ class CostModel:
         self._rate = statistics.median(convolving) if convolving else TYPICAL_RATE
 
     def estimate(self, spec: RunSpec) -> Estimate:
-        """Estimate the cost of a run."""
+        """Estimate the cost of a run.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            The run.
+
+        Returns
+        -------
+        Estimate
+        """
         key = spec.dataset_spec.name, spec.model
         every = [count for counts in self._epochs.values() for count in counts]
         epochs = self._epochs.get(key) or every or [TYPICAL_EPOCHS]
@@ -88,6 +98,15 @@ class CostModel:
 
 def work_of(spec: RunSpec) -> float:
     """Multiply-adds of the forward passes of an epoch, training spectra alone.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run; a network that is not in the catalogue counts as one of typical size.
+
+    Returns
+    -------
+    float
 
     Examples
     --------

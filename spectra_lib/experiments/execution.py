@@ -117,7 +117,28 @@ gives the outcome."""
 def train_in_own_process(
     spec: RunSpec, store: Path, execution: str, seconds: float | None, quiet: bool, keep_weights: bool
 ) -> str:
-    """Train in a fresh process: memory is given back, and nothing of one run can reach another."""
+    """Train in a fresh process: memory is given back, and nothing of one run can reach another.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    store : Path
+        Folder of records and checkpoints.
+    execution : str
+        Mode of execution; see `spectra_lib.training.trainer.train`.
+    seconds : float or None
+        Time that the run may take; None for no limit.
+    quiet : bool
+        Show no progress.
+    keep_weights : bool
+        Keep the weights of the best checkpoint.
+
+    Returns
+    -------
+    str
+        What became of the run; begins with "failed" if the process ended early.
+    """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     plugins = [plugin.file for plugin in loaded_plugins()]

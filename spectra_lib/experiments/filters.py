@@ -20,10 +20,22 @@ def parse_filter(text: str | None) -> Filter:
     network's changed options joined by ``+``, or none; a network without hidden layers has
     ``hidden_activation=none``.
 
+    Parameters
+    ----------
+    text : str or None
+        The filter; none or empty holds for all runs.
+
+    Returns
+    -------
+    Filter
+        From a task to whether all conditions hold.
+
     Raises
     ------
     SpectraError
         If a condition has no value or names no field.
+    UnknownNameError
+        If there is no such field.
 
     Examples
     --------

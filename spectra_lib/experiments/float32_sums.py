@@ -170,6 +170,18 @@ Inputs = Callable[[Split, NDArray[np.integer]], Any]
 def sparse_network(model: keras.Model, split: Split) -> tuple[keras.Model, Inputs]:
     """Give the sparse form of a network, which shares its weights, and what makes its inputs.
 
+    Parameters
+    ----------
+    model : keras.Model
+        From spectra to logits.
+    split : Split
+        Spectra on which it shall run.
+
+    Returns
+    -------
+    (keras.Model, callable)
+        Sparse network; and from a split and its rows to the inputs.
+
     Raises
     ------
     SpectraError
@@ -183,7 +195,21 @@ def sparse_network(model: keras.Model, split: Split) -> tuple[keras.Model, Input
 
 
 def build_for(model: str, dataset: Dataset, precision: Precision = "float32", **options: Any) -> keras.Model:
-    """Build a network that gives logits, without dropout."""
+    """Build a network that gives logits, without dropout.
+
+    Parameters
+    ----------
+    model : str
+    dataset : Dataset
+    precision : Precision
+    **options : object
+        Options of the network, by name; those that it does not have are left out.
+
+    Returns
+    -------
+    keras.Model
+        From spectra (batch, n_points, 1) to logits (batch, n_classes).
+    """
     known = network(model).defaults
     changed = {key: value for key, value in ({"dropout": 0.0, "conv_dropout": 0.0} | options).items() if key in known}
     built = build_model(model, dataset.spec.n_points, dataset.spec.n_classes, precision=precision, **changed)
@@ -191,7 +217,22 @@ def build_for(model: str, dataset: Dataset, precision: Precision = "float32", **
 
 
 def start_weights(model: str, dataset: Dataset, seed: int = 0, *, with_biases: bool = False) -> list[NDArray]:
-    """Give initial weights of a network, the biases of its convolutions random if asked for."""
+    """Give initial weights of a network, the biases of its convolutions random if asked for.
+
+    Parameters
+    ----------
+    model : str
+    dataset : Dataset
+    seed : int
+        Seed of weights and biases.
+    with_biases : bool
+        Draw the biases from a normal distribution of standard deviation `BIAS_SCALE`.
+
+    Returns
+    -------
+    list of ndarray
+        Float32, in the order of the network's variables.
+    """
     backend.seed_everything(seed)
     built = build_for(model, dataset)
     rng = np.random.default_rng(seed)
@@ -264,6 +305,13 @@ def measure_step(
 def compare(truth: Arrays, found: Arrays) -> dict[Quantity, tuple[tuple[float, ...], tuple[float, ...]]]:
     """Compare what `measure_step` gave in two ways.
 
+    Parameters
+    ----------
+    truth : Arrays
+        Exact arrays, by quantity and number.
+    found : Arrays
+        Arrays to judge, by the same keys.
+
     Returns
     -------
     dict of str to (sizes, errors)
@@ -293,6 +341,22 @@ def train_briefly(
     model: str, dataset: Dataset, weights: Sequence[NDArray], seed: int, epochs: int, way: Way
 ) -> tuple[ShortRun, list[NDArray]]:
     """Train a few epochs from given weights by the usual rules, but without dropout; give the weights, too.
+
+    Parameters
+    ----------
+    model : str
+    dataset : Dataset
+    weights : sequence of ndarray
+        First weights, as `start_weights` gives them.
+    seed : int
+        Seed of the order of the spectra.
+    epochs : int
+    way : Way
+        Backend, number format and form of the network.
+
+    Returns
+    -------
+    (ShortRun, list of ndarray)
 
     Examples
     --------
@@ -361,7 +425,17 @@ def _rms(values: NDArray[np.float64]) -> float:
 
 
 def save_float32_sums(store: str | Path, sums: Float32Sums) -> Path:
-    """Write ``STORE/precision/MACHINE/DATASET.json`` whole, and give its path."""
+    """Write ``STORE/precision/MACHINE/DATASET.json`` whole, and give its path.
+
+    Parameters
+    ----------
+    store : str or Path
+    sums : Float32Sums
+
+    Returns
+    -------
+    Path
+    """
     machine = "_".join("".join(c if c.isalnum() else " " for c in sums.device.lower()).split())
     path = Path(store) / FOLDER / machine / f"{sums.dataset}.json"
     write_whole(path, sums.model_dump_json(indent=1) + "\n")
@@ -370,6 +444,14 @@ def save_float32_sums(store: str | Path, sums: Float32Sums) -> Path:
 
 def load_float32_sums(store: str | Path) -> Sequence[Float32Sums]:
     """Read the figures of all machines in a store, the newest first.
+
+    Parameters
+    ----------
+    store : str or Path
+
+    Returns
+    -------
+    sequence of Float32Sums
 
     Raises
     ------

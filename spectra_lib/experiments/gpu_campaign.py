@@ -55,7 +55,12 @@ WAIT_AT_MOST = 0.25
 
 
 def parser() -> argparse.ArgumentParser:
-    """Give the options of the command."""
+    """Give the options of the command.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
     found = argparse.ArgumentParser(
         prog="python -m spectra_lib.experiments.gpu_campaign",
         description="Train as much of the campaign as a few minutes of one GPU allow.",
@@ -77,7 +82,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit code: 0 done, 1 if runs failed, 2 for something the caller can mend."""
+    """Run the command; gives its exit code: 0 done, 1 if runs failed, 2 for something the caller can mend.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words of the command line; by default those of the process.
+
+    Returns
+    -------
+    int
+    """
     given = parser().parse_args(arguments)
     begin = time.monotonic()
     missing = missing_packages((*GIVEN, *FURTHER))
@@ -96,7 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def say(text: str) -> None:
-    """Print at once: the output of a lent machine often comes through a file."""
+    """Print at once: the output of a lent machine often comes through a file.
+
+    Parameters
+    ----------
+    text : str
+        A line.
+    """
     print(text, flush=True)  # noqa: T201
 
 

@@ -50,6 +50,10 @@ def in_order(tasks: Iterable[Task], seconds: Callable[[RunSpec], float]) -> list
     seconds : callable
         Gives the expected time of a run.
 
+    Returns
+    -------
+    list of Task
+
     Examples
     --------
     >>> from spectra_lib.experiments.campaign import campaign
@@ -112,6 +116,15 @@ Key = tuple[str, str, str]
 def network_key(spec: RunSpec) -> Key:
     """What runs have in common whose steps take the same time: network, options and number format.
 
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+
+    Returns
+    -------
+    (str, str, str)
+
     Examples
     --------
     >>> network_key(RunSpec(dataset="smoke", model="vgg"))
@@ -121,7 +134,19 @@ def network_key(spec: RunSpec) -> Key:
 
 
 def to_measure(tasks: Iterable[Task], most: int) -> list[RunSpec]:
-    """Give one run of each network among the first ones, at most so many."""
+    """Give one run of each network among the first ones, at most so many.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        Runs in order.
+    most : int
+        Largest number of networks.
+
+    Returns
+    -------
+    list of RunSpec
+    """
     found: dict[Key, RunSpec] = {}
     for task in tasks:
         found.setdefault(network_key(task.spec), task.spec)
@@ -154,7 +179,19 @@ class GpuCosts:
         return self._work.estimate(spec).seconds_per_epoch
 
     def job(self, spec: RunSpec, epochs_done: int = 0) -> Job:
-        """Estimate a run."""
+        """Estimate a run.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            The run.
+        epochs_done : int
+            Epochs that its checkpoint has.
+
+        Returns
+        -------
+        Job
+        """
         key = network_key(spec)
         alike = [self._found[key]] if key in self._found else list(self._found.values())
         parameters = max(found.parameters for found in alike)
@@ -180,6 +217,15 @@ class GpuCosts:
 def steps_per_epoch(spec: RunSpec) -> int:
     """Training steps of an epoch.
 
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> steps_per_epoch(RunSpec(dataset="benchmark", model="vgg"))
@@ -191,14 +237,34 @@ def steps_per_epoch(spec: RunSpec) -> int:
 
 @dataclass(frozen=True)
 class Room:
-    """What there is to share: processes at a time, bytes on the GPU, bytes of the machine."""
+    """What there is to share: processes at a time, bytes on the GPU, bytes of the machine.
+
+    Attributes
+    ----------
+    processes : int
+        Processes at a time.
+    memory, host_memory : float
+        Bytes on the GPU, and of the machine.
+    """
 
     processes: int
     memory: float
     host_memory: float
 
     def has_place(self, job: Job, running: Sequence[Job]) -> bool:
-        """Whether a run can start beside those under way; alone every run can."""
+        """Whether a run can start beside those under way; alone every run can.
+
+        Parameters
+        ----------
+        job : Job
+            The run to start.
+        running : sequence of Job
+            Runs under way.
+
+        Returns
+        -------
+        bool
+        """
         if not running:
             return True
         jobs = (*running, job)
@@ -220,6 +286,10 @@ def finish_times(jobs: Sequence[Job], room: Room, sharing: float) -> list[float]
         What they share.
     sharing : float
         0 if processes do not slow one another down, 1 if the GPU does the work of one at a time.
+
+    Returns
+    -------
+    list of float, shape (n_jobs,)
 
     Examples
     --------
@@ -248,6 +318,19 @@ def chances(jobs: Sequence[Job], room: Room, seconds: float) -> list[str]:
 
     "yes" if so even when the GPU does the work of one process at a time, "perhaps" only when they do not slow one
     another down.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Runs, in the order of their start.
+    room : Room
+        What they share.
+    seconds : float
+        Time from now.
+
+    Returns
+    -------
+    list of str, shape (n_jobs,)
     """
     best, worst = (finish_times(jobs, room, sharing) for sharing in (0.0, 1.0))
     return [
@@ -273,6 +356,10 @@ def choose(waiting: Sequence[Job], running: Sequence[Job], room: Room, seconds: 
         Time left.
     limit : float
         Bytes that a checkpoint may have to go into the archive.
+
+    Returns
+    -------
+    Job or None
     """
     begun = [job for job in waiting if job.start_seconds + 2 * job.epoch_seconds < seconds]
     places = [job for job in begun if room.has_place(job, running)]
@@ -283,7 +370,24 @@ def choose(waiting: Sequence[Job], running: Sequence[Job], room: Room, seconds: 
 
 
 def table(jobs: Sequence[Job], room: Room, seconds: float, rows: int = 16) -> str:
-    """Write the estimate as text: a line for each of the first runs, and what they sum up to."""
+    """Write the estimate as text: a line for each of the first runs, and what they sum up to.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Runs, in the order of their start.
+    room : Room
+        What they share.
+    seconds : float
+        Time from now.
+    rows : int
+        Runs that get a line.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
     best, worst = (finish_times(jobs, room, sharing) for sharing in (0.0, 1.0))
     said = chances(jobs, room, seconds)
     heads = ("epochs", "s/epoch", "alone", "ends after", "memory", "checkpt")

@@ -61,6 +61,16 @@ def _numbers(version: str) -> tuple[int, ...]:
 def lacking_message(missing: Iterable[str]) -> str:
     """Say what is missing and how to get it.
 
+    Parameters
+    ----------
+    missing : iterable of str
+        Requirements, as pip takes them.
+
+    Returns
+    -------
+    str
+        Several lines.
+
     Examples
     --------
     >>> print(lacking_message(["filelock", "pydantic>=2.8"]))

@@ -72,11 +72,17 @@ def measure_run(report: Report, _should_stop: Callable[[], bool], spec_json: str
     ----------
     report : callable
         Is told at once ("cpu", None) if this is no GPU.
+    _should_stop : callable
+        Not asked: measuring is short.
     spec_json : str
         The run.
     turn : Path
         File that is locked while steps are timed, so that one network at a time is; the system unlocks it if the
         process dies.
+
+    Returns
+    -------
+    Measurement
     """
     start = time.monotonic()
     import numpy as np
@@ -126,6 +132,11 @@ def float32_error() -> float:
     """Relative error of a float32 matrix product and of a convolution on this device, the larger of the two.
 
     Measured against float64 on the CPU: whether the hardware really multiplies whole numbers.
+
+    Returns
+    -------
+    float
+        Ratio of Euclidean norms.
     """
     import numpy as np
 
@@ -147,6 +158,26 @@ def do_run(
     report: Report, should_stop: Callable[[], bool], spec_json: str, store: Path, seconds: float, on_cpu: bool
 ) -> str:
     """Do a run, or as much of it as the time allows; give what became of it.
+
+    Parameters
+    ----------
+    report : Report
+        Is told "epoch" and the epochs done, after each.
+    should_stop : callable
+        Asked after each epoch; if it says so, the run stops.
+    spec_json : str
+        The run.
+    store : Path
+        Folder of records and checkpoints.
+    seconds : float
+        Time that it may take.
+    on_cpu : bool
+        Whether a CPU will do.
+
+    Returns
+    -------
+    {"finished", "stopped", "busy"}
+        Stopped: time was up; busy: another process works on it.
 
     Raises
     ------
@@ -195,14 +226,7 @@ def _child(work: Work, given: Sequence[Any], environment: Mapping[str, str], sen
 
 @dataclass
 class Workers:
-    """Processes under way, by a key that the caller chooses.
-
-    Examples
-    --------
-    >>> workers = Workers()
-    >>> workers.wait(0.0), workers.keys
-    ([], [])
-    """
+    """Processes under way, by a key that the caller chooses."""
 
     _processes: dict[str, BaseProcess] = field(default_factory=dict)
     _receivers: dict[str, Any] = field(default_factory=dict)
@@ -213,7 +237,19 @@ class Workers:
         return list(self._processes)
 
     def start(self, key: str, work: Work, given: Sequence[Any], environment: Mapping[str, str]) -> None:
-        """Start ``work(report, should_stop, *given)`` in a process of its own."""
+        """Start ``work(report, should_stop, *given)`` in a process of its own.
+
+        Parameters
+        ----------
+        key : str
+            Name of the process.
+        work : Work
+            Function of a module, called in the process.
+        given : sequence of object
+            Further arguments; they are pickled.
+        environment : mapping of str to str
+            Variables to set before.
+        """
         context = multiprocessing.get_context("spawn")
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_child, args=(work, given, environment, sender), name=key)
@@ -232,6 +268,15 @@ class Workers:
         """Wait for messages, at most so many seconds: (key, kind, value).
 
         The last of each process is "done" with the result of its work, or "failed" with the reason.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds.
+
+        Returns
+        -------
+        list of (str, str, object)
         """
         ready = connection.wait(list(self._receivers.values()), max(0.0, timeout))
         found: list[tuple[str, str, Any]] = []
@@ -256,7 +301,12 @@ class Workers:
             process.terminate()
 
     def kill(self) -> list[str]:
-        """End all at once, and give their keys; their last checkpoints stay."""
+        """End all at once, and give their keys; their last checkpoints stay.
+
+        Returns
+        -------
+        list of str
+        """
         ended = self.keys
         for key in ended:
             self._processes[key].kill()
@@ -275,6 +325,11 @@ def gpu_environment(store: Path, share: float, threads: int) -> dict[str, str]:
         Part of the GPU's memory that it may take, as it needs it.
     threads : int
         For rendering spectra.
+
+    Returns
+    -------
+    dict of str to str
+        Values by variable.
 
     Examples
     --------

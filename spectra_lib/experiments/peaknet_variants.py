@@ -31,6 +31,15 @@ HARDLY_TRAINED = 1
 def peaknet_variant(**options: Any) -> Variant:
     """Give PeakNet with these options; those that it has anyway are left out.
 
+    Parameters
+    ----------
+    **options : object
+        Options of PeakNet, by name.
+
+    Returns
+    -------
+    Variant
+
     Examples
     --------
     >>> dict(peaknet_variant(start="mean", tolerance="flat").options)
@@ -63,13 +72,6 @@ def variant_table(records: RunRecords, spec: DatasetSpec) -> pd.DataFrame:
         Columns ``variant`` (index in `VARIANTS`), ``trained`` (False after `HARDLY_TRAINED` epochs), ``stopped``
         (whether early), ``seed``, ``validation_errors``, ``validation_n``, ``test_errors``, ``test_n``; usual training
         rules only.
-
-    Examples
-    --------
-    >>> from spectra_lib.runs.records import RunRecords
-    >>> from spectra_lib.datasets.named import dataset_spec
-    >>> variant_table(RunRecords(()), dataset_spec("challenge")).empty
-    True
     """
     import pandas as pd
 

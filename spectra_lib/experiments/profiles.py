@@ -52,6 +52,19 @@ class Profile:
     def narrowed(self, models: Sequence[str] = (), seeds: Sequence[int] = (), protocol: str = "paper") -> Profile:
         """Give the profile with other networks, seeds and protocol; no networks or seeds keep those that it has.
 
+        Parameters
+        ----------
+        models : sequence of str
+            Published networks.
+        seeds : sequence of int
+            Seeds, each once.
+        protocol : str
+            Name of the training rules.
+
+        Returns
+        -------
+        Profile
+
         Raises
         ------
         UnknownNameError
@@ -81,6 +94,10 @@ class Profile:
     def general_runs(self) -> tuple[RunSpec, ...]:
         """Runs of each network as published, on the general benchmark.
 
+        Returns
+        -------
+        tuple of RunSpec
+
         Examples
         --------
         >>> len(choose_profile("paper").general_runs())
@@ -96,6 +113,10 @@ class Profile:
         """Runs of each network on the challenging set, with linear and with ReLU hidden layers.
 
         A network without hidden layers runs once for each seed.
+
+        Returns
+        -------
+        tuple of RunSpec
 
         Examples
         --------
@@ -128,6 +149,11 @@ class Profile:
             The runs.
         project : Path
             Folder of the project, in which the store is.
+
+        Returns
+        -------
+        RunRecords
+            In the order of `runs`.
         """
         if self.trains:
             from spectra_lib.training.trainer import train
@@ -146,6 +172,10 @@ def find_store(folder: str, project: Path) -> Path:
         Its path, from where the chapter runs or from the project's folder.
     project : Path
         Folder of the project.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -192,6 +222,10 @@ _PROFILES = {
 def list_profiles() -> list[str]:
     """Names of the profiles.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> list_profiles()
@@ -202,6 +236,15 @@ def list_profiles() -> list[str]:
 
 def choose_profile(name: str) -> Profile:
     """Look up a profile.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_profiles`.
+
+    Returns
+    -------
+    Profile
 
     Raises
     ------

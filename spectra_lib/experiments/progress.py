@@ -27,7 +27,19 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Planned:
-    """A task with its state, its expected cost and the epochs done so far."""
+    """A task with its state, its expected cost and the epochs done so far.
+
+    Attributes
+    ----------
+    task : Task
+        The task.
+    state : State
+        How far it is.
+    estimate : Estimate
+        Expected epochs and seconds.
+    epochs_done : int
+        Epochs done so far.
+    """
 
     task: Task
     state: State
@@ -36,7 +48,19 @@ class Planned:
 
 
 def plan(store: RunStore, tasks: Sequence[Task]) -> list[Planned]:
-    """Give runs with state and cost: stage by stage, in each the cheapest first."""
+    """Give runs with state and cost: stage by stage, in each the cheapest first.
+
+    Parameters
+    ----------
+    store : RunStore
+        Where records and checkpoints are.
+    tasks : sequence of Task
+        The runs.
+
+    Returns
+    -------
+    list of Planned
+    """
     costs = CostModel(load_records(store.path))
     rows = []
     for task in tasks:
@@ -86,6 +110,17 @@ FIGURES: dict[str, str] = {
 def runs_behind(figure: str, rows: Iterable[Planned]) -> list[Planned]:
     """Runs that a figure rests on.
 
+    Parameters
+    ----------
+    figure : str
+        A name of `FIGURES`.
+    rows : iterable of Planned
+        Runs with their state.
+
+    Returns
+    -------
+    list of Planned
+
     Raises
     ------
     UnknownNameError
@@ -98,7 +133,17 @@ def runs_behind(figure: str, rows: Iterable[Planned]) -> list[Planned]:
 
 
 def figure_progress(rows: Sequence[Planned]) -> list[tuple[str, int, int]]:
-    """For each figure: its name, the runs done, and the runs it rests on."""
+    """For each figure: its name, the runs done, and the runs it rests on.
+
+    Parameters
+    ----------
+    rows : sequence of Planned
+        Runs with their state.
+
+    Returns
+    -------
+    list of (str, int, int)
+    """
     progress = []
     for name in FIGURES:
         own = runs_behind(name, rows)
@@ -108,6 +153,16 @@ def figure_progress(rows: Sequence[Planned]) -> list[tuple[str, int, int]]:
 
 def options_text(spec: RunSpec) -> str:
     """Write the changed options of a network.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+
+    Returns
+    -------
+    str
+        Empty if none is changed.
 
     Examples
     --------
@@ -120,7 +175,18 @@ def options_text(spec: RunSpec) -> str:
 
 
 def lacking_networks(rows: Iterable[Planned]) -> dict[str, int]:
-    """Count the missing runs of each network, with its changed options; complete networks are left out."""
+    """Count the missing runs of each network, with its changed options; complete networks are left out.
+
+    Parameters
+    ----------
+    rows : iterable of Planned
+        Runs with their state.
+
+    Returns
+    -------
+    dict of str to int
+        Missing runs, by network.
+    """
     lacking: dict[str, int] = {}
     for row in rows:
         if row.state != State.DONE:

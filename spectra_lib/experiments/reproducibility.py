@@ -30,6 +30,17 @@ from spectra_lib.training.trainer import train
 def train_anew(spec: RunSpec, execution: str = "auto") -> RunRecord:
     """Do a run in a folder of its own, whatever records there are.
 
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    execution : str
+        Mode of execution; see `spectra_lib.training.trainer.train`.
+
+    Returns
+    -------
+    RunRecord
+
     Examples
     --------
     >>> spec = RunSpec(dataset="smoke", model="vgg", max_epochs=1)
@@ -41,17 +52,35 @@ def train_anew(spec: RunSpec, execution: str = "auto") -> RunRecord:
 
 
 def other_backends() -> list[str]:
-    """Names of the installed backends that this process does not use."""
+    """Names of the installed backends that this process does not use.
+
+    Returns
+    -------
+    list of str
+    """
     return [name for name in backend.EXECUTIONS if name != backend.backend_name() and find_spec(name) is not None]
 
 
 def train_elsewhere(spec: RunSpec, backend_name: str) -> RunRecord:
     """Do a run in a process of its own that uses another backend.
 
+    Parameters
+    ----------
+    spec : RunSpec
+        The run; only dataset, network, seed and number of epochs are passed on.
+    backend_name : str
+        A name of `other_backends`.
+
+    Returns
+    -------
+    RunRecord
+
     Raises
     ------
     SpectraError
         If the process fails.
+    SpectraError
+        If other fields of the run are not the default ones.
     """
     fields = {"dataset": spec.dataset_spec.name, "model": spec.model, "seed": spec.seed, "max-epochs": spec.max_epochs}
     options = [f"--{key}={value}" for key, value in fields.items()]
@@ -109,7 +138,15 @@ def ways_to_train(spec: RunSpec, backends: Sequence[str] = ()) -> dict[str, RunR
 
 
 def save_ways(store: str | Path, ways: Mapping[str, RunRecord]) -> None:
-    """Keep what `ways_to_train` gave, as ``STORE/ways/WAY/DATASET/RUN_ID.json``."""
+    """Keep what `ways_to_train` gave, as ``STORE/ways/WAY/DATASET/RUN_ID.json``.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
+    ways : mapping of str to RunRecord
+        Record by way.
+    """
     for way, record in ways.items():
         way_store(store, way).save(record)
 
@@ -149,6 +186,15 @@ def load_ways(
 def logits_in_ways(dataset: Dataset, model: str, n_spectra: int = 50) -> dict[str, NDArray[np.float64]]:
     """Compute the outputs of one network with random weights for the same spectra in ways that differ in rounding.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Its test spectra are taken.
+    model : str
+        Name of the network.
+    n_spectra : int
+        Number of spectra; fewer if there are not as many.
+
     Returns
     -------
     dict of str to ndarray of float64, shape (n_spectra, n_classes)
@@ -178,7 +224,18 @@ def logits_in_ways(dataset: Dataset, model: str, n_spectra: int = 50) -> dict[st
 
 
 def loss_differences(reference: RunRecord, other: RunRecord) -> NDArray[np.float64]:
-    """Difference of the validation losses after each epoch that both runs have, in nats, without its sign."""
+    """Difference of the validation losses after each epoch that both runs have, in nats, without its sign.
+
+    Parameters
+    ----------
+    reference, other : RunRecord
+        Two runs.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_epochs,)
+        NaN where either loss is not finite.
+    """
     pairs = zip(reference.history.val_loss, other.history.val_loss, strict=False)
     return np.array([np.nan if a is None or b is None else abs(a - b) for a, b in pairs])
 

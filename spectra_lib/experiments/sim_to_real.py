@@ -86,6 +86,16 @@ def prepare(spectrum: MeasuredSpectrum, baseline: bool = True) -> NDArray[np.flo
 def read_fingerprint(values: NDArray[np.floating]) -> Fingerprint:
     """Read the peak list off a prepared spectrum: its highest peaks, heights relative to the highest.
 
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_points,)
+        Relative intensity on `GRID`, as `prepare` gives it.
+
+    Returns
+    -------
+    Fingerprint
+        Positions in points of `GRID`.
+
     Examples
     --------
     >>> x = np.arange(1000)
@@ -98,7 +108,18 @@ def read_fingerprint(values: NDArray[np.floating]) -> Fingerprint:
 
 
 def find_prepared_peaks(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Find the highest peaks of a prepared spectrum, at most `MOST_PEAKS`, by position."""
+    """Find the highest peaks of a prepared spectrum, at most `MOST_PEAKS`, by position.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_points,)
+        Relative intensity on `GRID`, as `prepare` gives it.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_peaks,)
+        In points of `GRID`, ascending.
+    """
     line = MeasuredSpectrum("Raman", "", "", "", "", GRID, np.asarray(values, dtype=float))
     positions, _ = line.peaks(PROMINENCE)
     return np.sort(positions[np.argsort(-values[positions], kind="stable")][:MOST_PEAKS])
@@ -106,6 +127,11 @@ def find_prepared_peaks(values: NDArray[np.floating]) -> NDArray[np.int64]:
 
 def substance_fingerprints() -> tuple[Fingerprint, ...]:
     """Peak lists of `SUBSTANCES`, from one spectrum each of the reference instrument.
+
+    Returns
+    -------
+    tuple of Fingerprint
+        In the order of `SUBSTANCES`.
 
     Raises
     ------
@@ -125,6 +151,10 @@ def training_spec(fingerprints: Sequence[Fingerprint], *, realistic: bool) -> Da
     realistic : bool
         Vary heights more, and turn on noise, background and Lorentzian tails; otherwise the law of the
         synthetic dataset, its shifts scaled to the number of points.
+
+    Returns
+    -------
+    DatasetSpec
 
     Examples
     --------
@@ -175,12 +205,43 @@ class MeasuredSplit(Split):
         normalize: bool = True,
         dtype: type[np.float32] | type[np.float64] = np.float32,
     ) -> NDArray[np.floating]:
-        """Give the chosen spectra; they are divided by their maximum already."""
+        """Give the chosen spectra; they are divided by their maximum already.
+
+        Parameters
+        ----------
+        rows : Rows, optional
+            Rows to give; none for all.
+        normalize : bool
+            Has no effect here.
+        dtype : {float32, float64}
+            Number format.
+
+        Returns
+        -------
+        ndarray of float, shape (n_rows, n_points)
+        """
         return self.values[slice(None) if rows is None else rows].astype(dtype)
 
 
 def measured_split(measurements: Sequence[RamanMeasurement], *, baseline: bool = True) -> MeasuredSplit:
-    """Prepare measurements as a split whose labels are numbers of `SUBSTANCES`."""
+    """Prepare measurements as a split whose labels are numbers of `SUBSTANCES`.
+
+    Parameters
+    ----------
+    measurements : sequence of RamanMeasurement
+        Measured spectra of `SUBSTANCES`.
+    baseline : bool
+        Whether to subtract the baseline.
+
+    Returns
+    -------
+    MeasuredSplit
+
+    Raises
+    ------
+    ValueError
+        If the substance of a spectrum is not one of `SUBSTANCES`.
+    """
     labels = np.array([SUBSTANCES.index(measurement.spectrum.sample) for measurement in measurements], dtype=np.int64)
     values = np.array([prepare(measurement.spectrum, baseline) for measurement in measurements])
     nothing = PeakTable.from_lists([], [], [])  # what the peaks are, nobody knows
@@ -188,7 +249,12 @@ def measured_split(measurements: Sequence[RamanMeasurement], *, baseline: bool =
 
 
 def measurements_to_classify() -> tuple[RamanMeasurement, ...]:
-    """All measurements of `SUBSTANCES`, but for the four that the peak lists are read off."""
+    """All measurements of `SUBSTANCES`, but for the four that the peak lists are read off.
+
+    Returns
+    -------
+    tuple of RamanMeasurement
+    """
     return tuple(measurement for measurement in raman_measurements() if measurement.name not in RAMAN_EXAMPLES)
 
 
@@ -200,7 +266,17 @@ PROBES = {"measured": True, "measured_raw": False}
 
 
 def planned_runs(fingerprints: Sequence[Fingerprint]) -> tuple[RunSpec, ...]:
-    """Specify the runs of the test, clean training first."""
+    """Specify the runs of the test, clean training first.
+
+    Parameters
+    ----------
+    fingerprints : sequence of Fingerprint
+        Peak lists of the substances.
+
+    Returns
+    -------
+    tuple of RunSpec
+    """
     return tuple(
         RunSpec(
             dataset=training_spec(fingerprints, realistic=realistic),
@@ -215,7 +291,21 @@ def planned_runs(fingerprints: Sequence[Fingerprint]) -> tuple[RunSpec, ...]:
 
 
 def train_and_ask(spec: RunSpec, measurements: Sequence[RamanMeasurement], store: str | Path) -> RunRecord:
-    """Do a run, or give its record if the store has it; the record holds the answers to all measurements."""
+    """Do a run, or give its record if the store has it; the record holds the answers to all measurements.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    measurements : sequence of RamanMeasurement
+        Measured spectra of `SUBSTANCES`.
+    store : str or Path
+        Folder of the run records.
+
+    Returns
+    -------
+    RunRecord
+    """
     from spectra_lib.training.trainer import train
 
     probes = {name: measured_split(measurements, baseline=baseline) for name, baseline in PROBES.items()}

@@ -43,7 +43,13 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
-        """Fields of a run specification."""
+        """Fields of a run specification.
+
+        Returns
+        -------
+        dict of str to object
+            Values of ``model``, ``hidden_activation`` and ``options``.
+        """
         options = {key: self.options[key] for key in sorted(self.options)}
         return {"model": self.model, "hidden_activation": self.hidden_activation, "options": options}
 
@@ -135,6 +141,10 @@ def single_changes(*parts: Part, bases: Sequence[str] | None = None) -> tuple[Si
     bases : sequence of str, optional
         Published networks; by default all.
 
+    Returns
+    -------
+    tuple of SingleChange
+
     Examples
     --------
     >>> [change.text for change in single_changes(Part.DROPOUT, bases=["vgg"])]
@@ -149,6 +159,15 @@ def single_changes(*parts: Part, bases: Sequence[str] | None = None) -> tuple[Si
 
 def variants(changes: Sequence[SingleChange]) -> tuple[Variant, ...]:
     """Give the networks of comparisons, each once, in order.
+
+    Parameters
+    ----------
+    changes : sequence of SingleChange
+        The comparisons.
+
+    Returns
+    -------
+    tuple of Variant
 
     Examples
     --------

@@ -81,12 +81,41 @@ class StepTimes(Value):
     rows: tuple[StepTime, ...]
 
     def find(self, model: str, backend: str, execution: str, precision: str = "float32") -> StepTime | None:
-        """Give one row, or None."""
+        """Give one row, or None.
+
+        Parameters
+        ----------
+        model : str
+            Name of the network.
+        backend : str
+            Name of the backend.
+        execution : str
+            Mode of execution.
+        precision : str
+            Number format.
+
+        Returns
+        -------
+        StepTime or None
+        """
         wanted = model, backend, execution, precision
         return next((r for r in self.rows if (r.model, r.backend, r.execution, r.precision) == wanted), None)
 
     def fastest(self, model: str, backend: str, precision: str = "float32") -> StepTime | None:
         """Give the fastest way that one backend has for a network, or None if none was measured.
+
+        Parameters
+        ----------
+        model : str
+            Name of the network.
+        backend : str
+            Name of the backend.
+        precision : str
+            Number format.
+
+        Returns
+        -------
+        StepTime or None
 
         Examples
         --------
@@ -108,7 +137,19 @@ class StepTimes(Value):
 
 
 def save_step_times(store: str | Path, times: StepTimes) -> Path:
-    """Write ``STORE/speed/MACHINE/DATASET.json`` whole, and give its path."""
+    """Write ``STORE/speed/MACHINE/DATASET.json`` whole, and give its path.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
+    times : StepTimes
+        What to write.
+
+    Returns
+    -------
+    Path
+    """
     machine = "_".join("".join(c if c.isalnum() else " " for c in times.device.lower()).split())
     path = path_inside(Path(store) / FOLDER, machine, f"{times.dataset}.json")
     write_whole(path, times.model_dump_json(indent=1, exclude_none=True) + "\n")
@@ -117,6 +158,15 @@ def save_step_times(store: str | Path, times: StepTimes) -> Path:
 
 def load_step_times(store: str | Path) -> Sequence[StepTimes]:
     """Read the figures of all machines in a store, the newest first.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the run records.
+
+    Returns
+    -------
+    sequence of StepTimes
 
     Raises
     ------

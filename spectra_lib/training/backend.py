@@ -48,12 +48,22 @@ ASSIGNED_AT_ONCE = 8_000_000
 
 
 def backend_name() -> str:
-    """Name of the backend that Keras runs on: tensorflow, jax or torch."""
+    """Name of the backend that Keras runs on: tensorflow, jax or torch.
+
+    Returns
+    -------
+    str
+    """
     return keras.backend.backend()
 
 
 def computes_on_cpu() -> bool:
-    """Whether the backend computes on the CPU, not on a GPU or another accelerator."""
+    """Whether the backend computes on the CPU, not on a GPU or another accelerator.
+
+    Returns
+    -------
+    bool
+    """
     if backend_name() == "jax":
         import jax
 
@@ -68,7 +78,13 @@ def computes_on_cpu() -> bool:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy, Keras and the backend, and ask it for deterministic operations on whole float32 numbers."""
+    """Seed Python, NumPy, Keras and the backend, and ask it for deterministic operations on whole float32 numbers.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of all random generators, 0 or more.
+    """
     keras.utils.set_random_seed(seed)
     if backend_name() == "torch":
         import torch
@@ -93,6 +109,15 @@ def seed_everything(seed: int) -> None:
 def check_execution(requested: str) -> Execution | None:
     """Check a way of running steps; None stands for "auto".
 
+    Parameters
+    ----------
+    requested : str
+        "auto", or a mode of `EXECUTIONS`.
+
+    Returns
+    -------
+    Execution or None
+
     Raises
     ------
     SpectraError
@@ -111,7 +136,17 @@ def check_execution(requested: str) -> Execution | None:
 
 
 def compile_for_training(model: keras.Model, learning_rate: float, execution: Execution) -> None:
-    """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy."""
+    """Compile a model that gives logits with Adam (Keras defaults) and categorical cross-entropy.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From spectra to logits; changed in place.
+    learning_rate : float
+        First learning rate of Adam.
+    execution : Execution
+        Mode of execution; decides whether XLA compiles the step.
+    """
     # Keras computes a loss in float32 unless told otherwise, whatever the precision of the network.
     precision = keras.backend.result_type(model.output.dtype, "float32")
     model.compile(
@@ -128,6 +163,15 @@ def adam(learning_rate: float) -> keras.optimizers.Adam:
 
     The mathematics and the optimizer's variables are the same. For networks of 20 to 190 million parameters the passes
     take as long as the products.
+
+    Parameters
+    ----------
+    learning_rate : float
+        First learning rate.
+
+    Returns
+    -------
+    keras.optimizers.Adam
     """
     if backend_name() != "tensorflow":
         return keras.optimizers.Adam(learning_rate)
@@ -161,6 +205,16 @@ def feed(batches: keras.utils.PyDataset) -> Any:
 
     On TensorFlow, Keras would make a pipeline whose autotuner sleeps for up to a minute at a time, and whose end waits
     for it. Epochs of 45 seconds took nearly twice as long.
+
+    Parameters
+    ----------
+    batches : keras.utils.PyDataset
+        Batches, rendered one by one.
+
+    Returns
+    -------
+    tf.data.Dataset or keras.utils.PyDataset
+        On TensorFlow a pipeline without autotuning, else the batches as they are.
     """
     if backend_name() != "tensorflow":
         return batches
@@ -178,24 +232,70 @@ def feed(batches: keras.utils.PyDataset) -> Any:
 
 
 def to_numpy(tensor: Any) -> NDArray:
-    """Copy a tensor of the backend to a NumPy array."""
+    """Copy a tensor of the backend to a NumPy array.
+
+    Parameters
+    ----------
+    tensor : object
+        A tensor of the backend, of any shape.
+
+    Returns
+    -------
+    ndarray
+        Same shape and dtype.
+    """
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
 def get_state(variables: Sequence[keras.Variable]) -> list[NDArray]:
-    """Copy the values of variables to NumPy arrays."""
+    """Copy the values of variables to NumPy arrays.
+
+    Parameters
+    ----------
+    variables : sequence of keras.Variable
+        Variables of a network or an optimizer.
+
+    Returns
+    -------
+    list of ndarray
+        One array for each variable, of its shape and dtype.
+    """
     return [np.require(variable.numpy(), requirements="O") for variable in variables]
 
 
 def each_state(variables: Sequence[keras.Variable]) -> Iterator[NDArray]:
-    """Give the values of variables one by one, copied only where it must be: use each before variables change."""
+    """Give the values of variables one by one, copied only where it must be: use each before variables change.
+
+    Parameters
+    ----------
+    variables : sequence of keras.Variable
+        Variables of a network or an optimizer.
+
+    Yields
+    ------
+    ndarray
+        Value of one variable, of its shape and dtype; may be its own memory.
+    """
     for variable in variables:
         # On a CPU this is the variable's own memory.
         yield np.asarray(variable.value.read_value() if backend_name() == "tensorflow" else variable.numpy())
 
 
 def set_state(variables: Sequence[keras.Variable], values: Sequence[NDArray]) -> None:
-    """Assign values to variables of the same number and shapes."""
+    """Assign values to variables of the same number and shapes.
+
+    Parameters
+    ----------
+    variables : sequence of keras.Variable
+        Variables; changed in place.
+    values : sequence of ndarray
+        One array for each variable, of its shape.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many values as variables, or a shape differs.
+    """
     for variable, value in zip(variables, values, strict=True):
         if backend_name() == "tensorflow" and value.nbytes > ASSIGNED_AT_ONCE and value.shape == variable.shape:
             # Assigned as a whole, a value would be copied to a tensor first.
@@ -207,7 +307,12 @@ def set_state(variables: Sequence[keras.Variable], values: Sequence[NDArray]) ->
 
 
 def device_name() -> str:
-    """Name the device that the backend computes on."""
+    """Name the device that the backend computes on.
+
+    Returns
+    -------
+    str
+    """
     if computes_on_cpu():
         return processor_name()
     if backend_name() == "jax":
@@ -228,6 +333,10 @@ def threads() -> int:
     """Threads that one operation may use on the CPU.
 
     As configured for TensorFlow and PyTorch; XLA, on JAX, takes all cores that the process may use.
+
+    Returns
+    -------
+    int
     """
     if backend_name() == "tensorflow":
         import tensorflow as tf
@@ -244,6 +353,11 @@ def device_memory() -> tuple[int, int]:
     """Bytes of the device's memory: the most that this process has used, and all there are.
 
     Where the device is the CPU, or the backend does not tell (TensorFlow, PyTorch), those of the machine.
+
+    Returns
+    -------
+    (int, int)
+        Largest use so far, and size of the memory, in bytes.
     """
     if backend_name() == "jax" and not computes_on_cpu():
         import jax
@@ -257,7 +371,13 @@ def device_memory() -> tuple[int, int]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a result depends on."""
+    """Versions of Python and of the packages that a result depends on.
+
+    Returns
+    -------
+    dict of str to str
+        Version by package name; of the backends only the one in use.
+    """
     found = {"python": platform.python_version()}
     for package in ("spectra-lib", "keras", "numpy", "scipy", "numba", "tensorflow-cpu", "tensorflow", "jax", "torch"):
         name = package.removesuffix("-cpu")

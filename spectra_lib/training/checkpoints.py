@@ -103,6 +103,17 @@ class CheckpointFolder:
         Arrays are asked for one by one, so that there is never a second copy of them all; those of the kept epoch
         only if they have not been written before.
 
+        Parameters
+        ----------
+        epoch : int
+            Epochs finished.
+        book : dict of str to object
+            Bookkeeping, JSON values.
+        state : iterable of ndarray
+            Variables of network and optimizer.
+        kept : (int, iterable of ndarray)
+            The epoch whose weights are kept, and the weights.
+
         Raises
         ------
         StoreError
@@ -169,6 +180,16 @@ class CheckpointFolder:
 
     def read_kept(self, epoch: int) -> list[NDArray]:
         """Read the weights of the kept epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            The epoch whose weights are kept.
+
+        Returns
+        -------
+        list of ndarray
+            Weights, in the order of the network's variables.
 
         Raises
         ------

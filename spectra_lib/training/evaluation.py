@@ -56,13 +56,33 @@ class Evaluation:
 
 
 def log_probabilities_of(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithms of the class probabilities, shape (n_spectra, n_classes); NaN where the network gives no number."""
+    """Logarithms of the class probabilities, shape (n_spectra, n_classes); NaN where the network gives no number.
+
+    Parameters
+    ----------
+    logits : ndarray of float64, shape (n_spectra, n_classes)
+        Outputs of a network before the softmax.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_spectra, n_classes)
+        Natural logarithms.
+    """
     with np.errstate(invalid="ignore"):  # a network whose weights are lost gives no numbers, and says so by that
         return log_softmax(logits, axis=1)
 
 
 def finite_or_none(value: float) -> float | None:
     """Give a number as records hold it: None if it is not finite.
+
+    Parameters
+    ----------
+    value : float
+        Any number.
+
+    Returns
+    -------
+    float or None
 
     Examples
     --------

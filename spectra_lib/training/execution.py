@@ -55,6 +55,17 @@ class SpectraBatches(keras.utils.PyDataset):
     """Batches of (spectra, labels) in a given order, rendered when they are needed.
 
     With a plan, the spectra come with their index tables (`spectra_lib.training.sparse_convolution`).
+
+    Parameters
+    ----------
+    split : Split
+        Where the spectra come from.
+    order : ndarray of int, shape (n_rows,)
+        Rows of the split, in the order of training.
+    batch_size : int
+        Spectra in a batch; the last one may have fewer.
+    plan : Plan, optional
+        Sparse convolution; none for whole spectra, float32, shape (batch, n_points, 1).
     """
 
     def __init__(self, split: Split, order: NDArray[np.integer], batch_size: int, plan: Plan | None = None) -> None:
@@ -100,7 +111,22 @@ class Executed:
         return SparseNetwork(self.network, self.evaluation_plan)
 
     def predict(self, split: Split, rows: NDArray[np.integer], batch_size: int) -> NDArray[np.float64]:
-        """Give the logits of some spectra, shape (n_rows, n_classes); those with noise are computed whole."""
+        """Give the logits of some spectra, shape (n_rows, n_classes); those with noise are computed whole.
+
+        Parameters
+        ----------
+        split : Split
+            Where the spectra come from.
+        rows : ndarray of int, shape (n_rows,)
+            Rows of the split.
+        batch_size : int
+            Spectra in a batch.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_rows, n_classes)
+            Logits.
+        """
         sparse = split.is_sparse and self.evaluation_plan is not None
         batches = SpectraBatches(split, rows, batch_size, self.evaluation_plan if sparse else None)
         network = self.evaluated if sparse else self.network
@@ -120,6 +146,10 @@ def execute(network: keras.Model, split: Split, batch_size: int, mode: backend.E
         Spectra in a step.
     mode : str
         One of `spectra_lib.training.backend.EXECUTIONS`. "sparse" computes whole spectra where it must.
+
+    Returns
+    -------
+    Executed
     """
     if mode != "sparse" or not split.is_sparse:
         return Executed(network)
@@ -129,7 +159,18 @@ def execute(network: keras.Model, split: Split, batch_size: int, mode: backend.E
 
 
 def spec_network(spec: RunSpec) -> keras.Model:
-    """Build the network of a run, from spectra (batch, n_points, 1) to logits (batch, n_classes)."""
+    """Build the network of a run, from spectra (batch, n_points, 1) to logits (batch, n_classes).
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+
+    Returns
+    -------
+    keras.Model
+        With first weights; not compiled.
+    """
     data = spec.dataset_spec
     return build_logits(
         spec.model, data.n_points, data.n_classes, spec.hidden_activation, spec.precision, **spec.options
@@ -199,6 +240,13 @@ def _kept(path: Path, modes: Sequence[str]) -> dict[str, float | None] | None:
 
 def measure_steps(spec: RunSpec, modes: Sequence[backend.Execution]) -> dict[str, float | None]:
     """Time training steps of a run, each mode in a process of its own.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        The run.
+    modes : sequence of backend.Execution
+        Modes of execution, each measured in turn.
 
     Returns
     -------

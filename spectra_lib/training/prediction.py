@@ -123,7 +123,22 @@ def load_model(run: str | Path, store: str | Path = "results") -> TrainedNetwork
 
 
 def build_trained(card: ModelCard) -> keras.Model:
-    """Build a network as it was trained, from spectra to logits, with first weights."""
+    """Build a network as it was trained, from spectra to logits, with first weights.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Description of the network that stands beside its weights.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    StoreError
+        If a network from a plugin is not defined by the file that it was trained with.
+    """
     from spectra_lib.networks import build_logits
     from spectra_lib.networks.plugins import source_of
 
@@ -140,6 +155,13 @@ def build_trained(card: ModelCard) -> keras.Model:
 
 def put_weights(model: keras.Model, folder: Path) -> None:
     """Assign the weights in a folder to a network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network; changed in place.
+    folder : Path
+        Folder of the weights.
 
     Raises
     ------

@@ -22,6 +22,11 @@ def progress_bar(spec: RunSpec, done: int, quiet: bool) -> AbstractContextManage
         Epochs done before.
     quiet : bool
         Whether there shall be none.
+
+    Returns
+    -------
+    AbstractContextManager
+        Gives a tqdm bar, or None if quiet.
     """
     if quiet:
         return nullcontext()
@@ -44,7 +49,19 @@ def progress_bar(spec: RunSpec, done: int, quiet: bool) -> AbstractContextManage
 
 
 def show_epoch(bar: Any, history: Mapping[str, Sequence[Any]], rules: Protocol, progress: Progress) -> None:
-    """Show the last epoch of a run in its progress bar, if there is one."""
+    """Show the last epoch of a run in its progress bar, if there is one.
+
+    Parameters
+    ----------
+    bar : tqdm or None
+        As `progress_bar` gives it.
+    history : mapping of str to sequence of object
+        One value an epoch: loss, val_loss, val_accuracy, learning_rate, seconds.
+    rules : Protocol
+        Rules of training, for the epochs that early stopping waits.
+    progress : Progress
+        State of these rules.
+    """
     if bar is None:
         return
     last = {name: values[-1] for name, values in history.items()}

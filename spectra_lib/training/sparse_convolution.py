@@ -126,7 +126,20 @@ class SparseNetwork(keras.Model):
         return self.network.output
 
     def call(self, inputs: Inputs, training: bool | None = None) -> Any:
-        """Compute what the network gives for whole spectra."""
+        """Compute what the network gives for whole spectra.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            Spectra and their index tables, by name.
+        training : bool, optional
+            Whether dropout and batch normalisation act as in training.
+
+        Returns
+        -------
+        tensor or list of tensor
+            Outputs of the network, a list if there are several.
+        """
         plan = self.plan
         absorbed = {name for stage in plan.stages.values() for name in stage.layers[:-1]}
         rows: dict[str, Any] = {plan.input: inputs["spectra"]}  # (n_windows, width, channels)

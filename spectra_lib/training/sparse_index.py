@@ -47,7 +47,17 @@ class Field:
         return self.step if self.size == 1 else 1
 
     def n_window(self, width: int) -> int:
-        """Positions of the source that are gathered for `width` neighbouring outputs."""
+        """Positions of the source that are gathered for `width` neighbouring outputs.
+
+        Parameters
+        ----------
+        width : int
+            Neighbouring outputs.
+
+        Returns
+        -------
+        int
+        """
         return width if self.size == 1 else (width - 1) * self.step + self.size
 
     def spread(self, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -103,7 +113,12 @@ class Table:
         return np.add.outer(self.starts, np.arange(self.width, dtype=np.int32), dtype=np.int32)
 
     def counts(self) -> NDArray[np.float32]:
-        """How many positions of all spectra have each row, shape (n_windows, width)."""
+        """How many positions of all spectra have each row, shape (n_windows, width).
+
+        Returns
+        -------
+        ndarray of float32, shape (n_windows, width)
+        """
         found = np.bincount(self.lookup[:-1].ravel(), minlength=self.n_rows)
         return found.astype(np.float32).reshape(-1, self.width)
 
@@ -114,6 +129,10 @@ def input_table(spectra: NDArray[np.floating]) -> Table:
     Parameters
     ----------
     spectra : ndarray, shape (n_spectra, n_points)
+
+    Returns
+    -------
+    Table
     """
     n_spectra, n_points = spectra.shape
     lookup = np.arange((n_spectra + 1) * n_points, dtype=np.int32).reshape(n_spectra + 1, n_points)
@@ -124,6 +143,17 @@ def input_table(spectra: NDArray[np.floating]) -> Table:
 
 def count_windows(active: NDArray[np.bool_], width: int) -> NDArray[np.int64]:
     """Windows of `width` positions that cover the active positions of each spectrum, shape (n_spectra,).
+
+    Parameters
+    ----------
+    active : ndarray of bool, shape (n_spectra, n_positions)
+        Where a spectrum is not as the empty one.
+    width : int
+        Positions in a window.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_spectra,)
 
     Examples
     --------
@@ -233,6 +263,13 @@ def align(source: Table, target: Table) -> NDArray[np.int32]:
 
 def n_valid(table: Table, field: Field) -> NDArray[np.float32]:
     """How many positions inside the source each row sees: what an average with "same" padding divides by.
+
+    Parameters
+    ----------
+    table : Table
+        Rows of the layer's output.
+    field : Field
+        Receptive field of the layer.
 
     Returns
     -------

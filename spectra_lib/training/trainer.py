@@ -62,6 +62,17 @@ BATCHES_AT_ONCE = 8
 def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     """Give the order of the training spectra in an epoch: the same for every network.
 
+    Parameters
+    ----------
+    seed : int
+    epoch : int
+    n : int
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        A permutation of the rows.
+
     Examples
     --------
     >>> epoch_order(0, 0, 5).tolist() == epoch_order(0, 1, 5).tolist()
@@ -417,6 +428,15 @@ def kept_network(spec: RunSpec, weights: Path, execution: str = "auto") -> _Trai
         Folder of its weights.
     execution : str
         See `train`.
+
+    Returns
+    -------
+    _Trainer
+
+    Raises
+    ------
+    StoreError
+        If the weights do not fit the network.
     """
     trainer = _Trainer(spec, make_dataset(spec.dataset_spec), backend.check_execution(execution))
     put_weights(trainer.model, weights)
@@ -424,7 +444,16 @@ def kept_network(spec: RunSpec, weights: Path, execution: str = "auto") -> _Trai
 
 
 def note_network(spec: RunSpec) -> NetworkNote | None:
-    """Describe a network from outside the package, for those who will not have it; None for one of our own."""
+    """Describe a network from outside the package, for those who will not have it; None for one of our own.
+
+    Parameters
+    ----------
+    spec : RunSpec
+
+    Returns
+    -------
+    NetworkNote or None
+    """
     plugin = plugin_of(spec.model)
     if plugin is None:
         return None
