@@ -123,7 +123,7 @@ def peaks_to_show(dataset: Dataset, pair: Pair, most: int = 4) -> list[tuple[int
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> peaks_to_show(make_dataset("challenge"), (0, 1), most=2)
-    [(0, 0), (1, 1)]
+    [(0, 0), (1, 2)]
     """
     first, second = (dataset.fingerprints[label] for label in pair)
     return partners(first, second)[:most]
