@@ -119,6 +119,15 @@ def draw_ranges(
 def height_against_ceiling(board: pd.DataFrame) -> float:
     """Height in inches of a figure by `draw_against_ceiling`: a line for each published network and unchanged method.
 
+    Parameters
+    ----------
+    board : DataFrame
+        The leaderboard.
+
+    Returns
+    -------
+    float
+
     Examples
     --------
     >>> rows = {"variant": ["", "", "x"], "kind": NETWORK, "model": ["a", "b", "c"], "activation": None}

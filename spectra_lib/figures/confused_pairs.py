@@ -24,6 +24,15 @@ from spectra_lib.figures.misclassifications import (
 def class_names(pair: Pair) -> list[str]:
     """Name two classes as legends do.
 
+    Parameters
+    ----------
+    pair : (int, int)
+        The classes.
+
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> class_names((1, 2))
@@ -118,6 +127,20 @@ def draw_confusable_pairs(panels: Sequence[Axes], dataset: Dataset, pairs: Seque
 
 def peaks_to_show(dataset: Dataset, pair: Pair, most: int = 4) -> list[tuple[int, int]]:
     """Choose peaks of the first of two classes, each with the nearest peak of the second.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset of both.
+    pair : (int, int)
+        The classes.
+    most : int
+        How many peaks at most.
+
+    Returns
+    -------
+    list of (int, int)
+        Numbers of the peaks in the fingerprints.
 
     Examples
     --------
