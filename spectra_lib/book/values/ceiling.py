@@ -114,9 +114,10 @@ def example_texts(example: WorkedExample, general: Dataset) -> Texts:
 
     Examples
     --------
+    >>> from spectra_lib.bayes.classifier import ideal_observer
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("benchmark")
-    >>> texts = example_texts(worked_example(IdealObserver(data), (164, 281)), data)
+    >>> texts = example_texts(worked_example(ideal_observer(data), (164, 281)), data)
     >>> texts["first"], float(texts["both_from"]) < float(texts["tie_from"]) < float(texts["tie_to"])
     ('164', True)
     """
@@ -192,8 +193,9 @@ def margin_errors(observers: Sequence[IdealObserver]) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from spectra_lib.bayes.classifier import ideal_observer
     >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> margin_errors([IdealObserver(make_dataset("challenge"))]).columns.tolist()
+    >>> margin_errors([ideal_observer(make_dataset("challenge"))]).columns.tolist()
     ['Tied are classes', 'challenge: validation', 'challenge: test']
     """
     table = pd.DataFrame({"Tied are classes": list(MARGINS)})

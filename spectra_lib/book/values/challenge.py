@@ -196,7 +196,7 @@ def best_median(frame: pd.DataFrame) -> str:
     medians = groups.median()
     if medians.empty:
         return "nothing"
-    model, activation = medians.index[medians.to_numpy().argmax()]
+    model, activation = medians.index[int(medians.to_numpy().argmax())]
     n = int(groups.size()[(model, activation)])
     layers = f"{network_name(model)} with {ACTIVATION_NAMES[activation]} layers"
     return f"{layers}, {medians.max():.1f} % in the median of {counted(n, 'run')}"
