@@ -148,10 +148,10 @@ def limit_texts(chosen: Profile, ceilings: Mapping[str, Ceiling]) -> Texts:
     chosen : Profile
         Datasets that were asked for.
     ceilings : mapping of str to Ceiling
-        By dataset and split: ``NAME: test`` and ``NAME: training law``.
+        By dataset and split: ``NAME: test`` and ``NAME: training distribution``.
     """
     general, challenge = ceilings[f"{chosen.general}: test"], ceilings[f"{chosen.challenge}: test"]
-    limit = ceilings[f"{chosen.challenge}: training law"]
+    limit = ceilings[f"{chosen.challenge}: training distribution"]
     n_published = published.TEST_SPECTRA["challenge"]
     correct = published.published_challenge().groupby(["model", "hidden_activation"]).correct.mean()
     wrong = n_published - correct["cnn6", "relu"]
