@@ -122,7 +122,7 @@ def study_texts(study: Study, dataset: Dataset, n_planned: int, records: RunReco
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> texts = study_texts(Study((), (), ()), make_dataset("challenge"), 4, RunRecords(()), 45.0)
     >>> texts["ceiling"], texts["missing"], texts["n_pairs"]
-    ('90.0', '4', '0 pairs')
+    ('72.2', '4', '0 pairs')
     """
     return {
         "dataset": dataset.spec.name,

@@ -114,9 +114,10 @@ def example_texts(example: WorkedExample, general: Dataset) -> Texts:
 
     Examples
     --------
+    >>> from spectra_lib.bayes.classifier import ideal_observer
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("benchmark")
-    >>> texts = example_texts(worked_example(IdealObserver(data), (164, 281)), data)
+    >>> texts = example_texts(worked_example(ideal_observer(data), (164, 281)), data)
     >>> texts["first"], float(texts["both_from"]) < float(texts["tie_from"]) < float(texts["tie_to"])
     ('164', True)
     """
@@ -147,10 +148,10 @@ def limit_texts(chosen: Profile, ceilings: Mapping[str, Ceiling]) -> Texts:
     chosen : Profile
         Datasets that were asked for.
     ceilings : mapping of str to Ceiling
-        By dataset and split: ``NAME: test`` and ``NAME: training law``.
+        By dataset and split: ``NAME: test`` and ``NAME: training distribution``.
     """
     general, challenge = ceilings[f"{chosen.general}: test"], ceilings[f"{chosen.challenge}: test"]
-    limit = ceilings[f"{chosen.challenge}: training law"]
+    limit = ceilings[f"{chosen.challenge}: training distribution"]
     n_published = published.TEST_SPECTRA["challenge"]
     correct = published.published_challenge().groupby(["model", "hidden_activation"]).correct.mean()
     wrong = n_published - correct["cnn6", "relu"]
@@ -192,8 +193,9 @@ def margin_errors(observers: Sequence[IdealObserver]) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from spectra_lib.bayes.classifier import ideal_observer
     >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> margin_errors([IdealObserver(make_dataset("challenge"))]).columns.tolist()
+    >>> margin_errors([ideal_observer(make_dataset("challenge"))]).columns.tolist()
     ['Tied are classes', 'challenge: validation', 'challenge: test']
     """
     table = pd.DataFrame({"Tied are classes": list(MARGINS)})

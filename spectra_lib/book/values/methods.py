@@ -152,8 +152,8 @@ def half_precision_sentence(n_networks: int, single: float, half: float) -> str:
     if not n_networks:
         return "What it saves on the machine of the table above has not been measured."
     return (
-        f"On the machine of the table above, one step of each of {n_networks} published networks in its fastest way on "
-        f"TensorFlow takes {half:.1f} s in all, against {single:.1f} s in float32."
+        f"On the machine of the table above, one step of each of {n_networks} published networks in its fastest mode "
+        f"on TensorFlow takes {half:.1f} s in all, against {single:.1f} s in float32."
     )
 
 
