@@ -768,7 +768,7 @@ def test_pairs_across_backends_do_not_count(nothing, labels):
     ]
     (finding,) = judge(replace(nothing, records=RunRecords(tuple(runs))), [29])
     assert finding.verdict.outcome is UNDECIDED and finding.verdict.n == 4
-    assert "2 of 3 of VGG (ReLU), VGG (linear)" in finding.verdict.sentence
+    assert "2 of 3 runs of VGG (ReLU), VGG (linear)" in finding.verdict.sentence
 
 
 def with_failed(bench: Bench) -> list[RunRecord]:
@@ -888,7 +888,7 @@ def test_rows_and_text(nothing):
     assert claim_rows(findings).iloc[1].tolist()[:-1] == [
         26,
         "Results, Overlapping peak intensities",
-        "A split at one height classifies all test spectra of classes 164 and 281.",
+        "A threshold on one relative intensity classifies all test spectra of classes 164 and 281.",
         "contradicted",
         "3 test spectra on the wrong side of the best split",
         "18 spectra, 18 needed",

@@ -35,7 +35,7 @@ def leaderboard_rows(board: pd.DataFrame) -> pd.DataFrame:
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> from spectra_lib.runs.records import RunRecords
     >>> rows = leaderboard_rows(make_leaderboard(make_dataset("challenge"), RunRecords(()))).set_index("Method")
-    >>> rows.loc["CNN6 (ReLU)", ["Kind", "Test errors", "Above ceiling"]].tolist()
+    >>> rows.loc["CNN6 (ReLU)", ["Kind", "Test errors", "Above Bayes"]].tolist()
     ['published', '27.0 (21–35)', '−9.0']
     """
     rows = []
