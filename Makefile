@@ -39,7 +39,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/numpydoc lint $$(git ls-files 'spectra_lib/*.py' $(UNDOCUMENTED:%=':!spectra_lib/%'))
+	$(BIN)/numpydoc lint $$(find spectra_lib -name '*.py' $(UNDOCUMENTED:%=-not -path 'spectra_lib/%*'))
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/actionlint .github/workflows/*.yml
 
