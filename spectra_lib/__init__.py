@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectra_lib._base.errors import SpectraError
-    from spectra_lib.bayes.classifier import ideal_observer
+    from spectra_lib.bayes.classifier import bayes_classifier, ideal_observer
     from spectra_lib.datasets.dataset import Dataset, Split, export_dataset, make_dataset
     from spectra_lib.datasets.named import dataset_spec, list_datasets
     from spectra_lib.datasets.specification import DatasetSpec
@@ -38,6 +38,7 @@ __all__ = [
     "RunSpec",
     "SpectraError",
     "Split",
+    "bayes_classifier",
     "build_model",
     "dataset_spec",
     "describe_model",
@@ -72,6 +73,7 @@ _HOMES = {
     "RunRecord": "runs.record",
     "RunRecords": "runs.records",
     "load_records": "runs.records",
+    "bayes_classifier": "bayes.classifier",
     "ideal_observer": "bayes.classifier",
     "SpectraError": "_base.errors",
 }

@@ -25,7 +25,7 @@ from spectra_lib.baselines import (
 from spectra_lib.baselines.features import Features, choose_width, most_similar, sparse_spectra
 from spectra_lib.baselines.forest import Forest
 from spectra_lib.baselines.store import find_result_faults
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.bayes.peak_finding import find_peak_lists
 from spectra_lib.bayes.training_distribution import observe
 from spectra_lib.datasets.dataset import Dataset, Split, make_dataset
@@ -155,7 +155,7 @@ def test_errors_on_the_challenging_set(name: str, validation: int, test: int, ch
 
 
 def test_peak_matcher_has_the_ideal_observers_posterior(challenge: Dataset) -> None:
-    exact = ideal_observer(challenge).posterior(challenge.validation)
+    exact = bayes_classifier(challenge).posterior(challenge.validation)
     found = fit_baseline("peak_matcher", challenge).probabilities(challenge.validation)
     np.testing.assert_allclose(found, exact, atol=1e-4)
 

@@ -21,7 +21,7 @@ from spectra_lib.paper import published
 def study():
     """The challenging set in the place of the general one, without runs and without published pairs."""
     data = sl.make_dataset("challenge")
-    observer = sl.ideal_observer(data)
+    observer = sl.bayes_classifier(data)
     errors = confusions.misclassified(data, [])
     theirs = published.published_confusions().iloc[:0]
     ambiguous, alike = confusions.ambiguous_spectra(observer), confusable.alike_pairs(data)
@@ -76,7 +76,7 @@ def test_the_paper_s_line_is_drawn_at_its_height_and_another_one_half_way(study)
     half = study_values.height_split(replace(study, profile=choose_profile("laptop")), (18, 19))
     assert half.low_reaches - 1 < half.line < half.high_falls + 1 and half.line != study_values.PAPER_SPLIT
     assert (
-        f"beyond the line at {half.line:.2f}"
+        f"beyond the threshold at {half.line:.2f}"
         in misclassifications.height_texts(replace(study, profile=choose_profile("laptop")), (18, 19))["take_height"]
     )
 
@@ -87,14 +87,14 @@ def test_examples_of_spared_pairs_were_never_confused(study):
     pair = next(iter(first.values()))
     assert pair not in study_values.spared_examples(with_errors(study, pair, 1)).values()
     assert misclassifications.spared_texts(with_errors(study, pair, 1))["spared_said"].startswith(
-        f"Of the {len(study.alike)} alike pairs {len(study.alike) - 1} are not confused in our runs"
+        f"Of the {len(study.alike)} confusable pairs {len(study.alike) - 1} are not confused in our runs"
     )
 
 
 def test_a_pair_is_described_in_the_order_asked_for(study):
     texts = misclassifications.pair_texts(study, (10, 9))
     assert (texts["own_a"], texts["own_b"]) == ("10", "9")
-    assert texts["own_cause"] == "alike: overlapping positions"
+    assert texts["own_cause"] == "confusable: overlapping positions"
     assert texts["own_ambiguous"] == str(study.ambiguous.get((9, 10), 0))
 
 

@@ -111,7 +111,7 @@ def test_published_pairs_are_shown_whatever_ours_are():
 
 
 def test_spectra_that_two_classes_can_have_made(benchmark):
-    counts = confusions.ambiguous_spectra(sl.ideal_observer(benchmark))
+    counts = confusions.ambiguous_spectra(sl.bayes_classifier(benchmark))
     assert sum(counts.values()) == 32  # known: 32 of 4500
     assert set(counts) == {(8, 318), (164, 281), (219, 347), (15, 482), (206, 403)}
 
@@ -176,7 +176,7 @@ def test_the_most_alike_pair_of_each_cause(benchmark):
 def test_pairs_that_need_less_than_the_variation_are_those_with_spectra_of_both_classes(request, name):
     """The observer knows nothing of fingerprints held against each other: it asks what law made each spectrum."""
     dataset = request.getfixturevalue(name)
-    observer = sl.ideal_observer(dataset)
+    observer = sl.bayes_classifier(dataset)
     both = set()
     for split in (dataset.train, dataset.validation, dataset.test):
         for row in observer.in_support(split):
@@ -238,7 +238,7 @@ def test_published_pairs_with_a_minor_peak_differ_in_height_as_well(benchmark):
 
 
 def test_errors_that_the_spectra_excuse(benchmark):
-    observer = sl.ideal_observer(benchmark)
+    observer = sl.bayes_classifier(benchmark)
     possible = observer.in_support(benchmark.test)
     row = int(np.flatnonzero(possible[:, [8, 318]].all(axis=1))[0])
     true = int(benchmark.test.labels[row])

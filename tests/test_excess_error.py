@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from spectra_lib._base.errors import StoreError
 from spectra_lib.analysis.excess_error import MANY, excess_interval, excess_of, fresh_posterior
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.cli.app import app
 from spectra_lib.datasets.dataset import fresh_seed, make_dataset
 from spectra_lib.datasets.named import dataset_spec
@@ -23,7 +23,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def posterior(data):
-    return ideal_observer(data).posterior(data.fresh)
+    return bayes_classifier(data).posterior(data.fresh)
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_regions_are_drawn_for_the_observer_and_each_run(challenge, project):
     assert len({(r.spec.model, r.spec.hidden_activation) for r in chosen}) == len(chosen) == 2
     assert chosen[0].spec.model in decision_regions.MAPPED_IN_THE_PAPER
     _, axes = style.new_figure(5, 3, 3)
-    decision_regions.draw_regions(axes, sl.ideal_observer(challenge), grids, chosen)
+    decision_regions.draw_regions(axes, sl.bayes_classifier(challenge), grids, chosen)
     assert [a.get_ylabel() for a in axes[::3]] == ["Bayes classifier", *map(figures.name_of_run, chosen)]
     assert all(a.collections and len(a.lines) == 2 for a in axes)
     answered = axes[5].collections[0].get_array()

@@ -7,7 +7,7 @@ import pytest
 
 from spectra_lib._base.errors import SpectraError
 from spectra_lib._base.values import canonical_digest
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.datasets.dataset import make_dataset
 from spectra_lib.datasets.harder import with_training_size
 from spectra_lib.datasets.named import dataset_spec, list_datasets
@@ -76,7 +76,7 @@ def test_noise_strain_and_texture_are_as_in_training():
 
 def test_they_follow_the_training_distribution():
     data = make_dataset(dataset_spec("challenge").model_copy(update={"n_fresh": 60}))
-    assert ideal_observer(data).in_support(data.fresh)[np.arange(len(data.fresh)), data.fresh.labels].all()
+    assert bayes_classifier(data).in_support(data.fresh)[np.arange(len(data.fresh)), data.fresh.labels].all()
     offsets = data.fresh.peaks.positions[:120] - np.tile(data.fingerprints[0].positions, 60)
     assert offsets.min() >= -50 and offsets.max() < 50 and offsets.std() > 20
 

@@ -11,7 +11,7 @@ import pytest
 
 from spectra_lib.analysis.leaderboard import BASELINE, NETWORK, OBSERVER, PUBLISHED, make_leaderboard
 from spectra_lib.baselines import measure_baseline
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.datasets.dataset import Dataset, make_dataset
 from spectra_lib.figures import ceiling as figures
 from spectra_lib.figures.leaderboard import VARIED, leaderboard_rows
@@ -156,7 +156,7 @@ def test_figures_of_the_ceiling():
 
 
 def test_ceiling_counts_ties_and_their_spread(challenge: Dataset):
-    found = ideal_observer(challenge).ceiling(challenge.test)
+    found = bayes_classifier(challenge).ceiling(challenge.test)
     assert found.tied == 72
     assert found.spread == pytest.approx(np.sqrt(72 / 4))
 

@@ -49,7 +49,7 @@ def test_the_axes_share_the_variance(challenge, record):
 
 def test_the_ideal_observer_ties_where_both_classes_reach(challenge):
     grid = decision_map(challenge, (9, 10))
-    share = probe_answers.ideal_map_answers(sl.ideal_observer(challenge), grid)
+    share = probe_answers.ideal_map_answers(sl.bayes_classifier(challenge), grid)
     inside = share[np.isfinite(share)]
     assert {0.0, 1.0} <= set(inside) and np.isclose(inside, 0.5).any()
     assert np.isnan(share).any()  # beyond the variation

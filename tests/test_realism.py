@@ -6,7 +6,7 @@ from scipy.signal import peak_widths
 
 from spectra_lib._base.errors import SpectraError
 from spectra_lib.baselines import fit_baseline
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.datasets.dataset import SPLITS, RealisticSplit, Split, export_dataset, make_dataset
 from spectra_lib.datasets.named import dataset_spec
 from spectra_lib.datasets.peaks import PeakTable
@@ -186,9 +186,9 @@ def test_spectra_that_are_not_zero_are_computed_whole(dial, tmp_path):
 
 def test_what_needs_clean_peaks_says_so():
     with pytest.raises(SpectraError, match="strain=0.02 .* needs independent ones, set both to 0"):
-        ideal_observer(turned(STRAIN))
+        bayes_classifier(turned(STRAIN))
     noisy = turned(NOISE)
-    assert ideal_observer(noisy).expected_errors(noisy.test) == ideal_observer(turned()).expected_errors(noisy.test)
+    assert bayes_classifier(noisy).expected_errors(noisy.test) == bayes_classifier(turned()).expected_errors(noisy.test)
     with pytest.raises(SpectraError, match="peak matchers need spectra without noise"):
         fit_baseline("peak_matcher", noisy).predict(noisy.test)
 

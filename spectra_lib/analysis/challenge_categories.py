@@ -16,7 +16,7 @@ import pandas as pd
 
 from spectra_lib._base.errors import SpectraError, UnknownNameError
 from spectra_lib.analysis.decisive_peaks import decisive_peak
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.runs.record import RunRecord
 
@@ -211,7 +211,7 @@ def category_accuracy(dataset: Dataset, category: str) -> Callable[[RunRecord], 
 
 
 def ideal_errors_by_triplet(dataset: Dataset) -> pd.DataFrame:
-    """Errors in each triplet that are expected of the ideal observer, ties split evenly.
+    """Errors in each triplet that are expected of the Bayes classifier, ties split evenly.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def ideal_errors_by_triplet(dataset: Dataset) -> pd.DataFrame:
     36.0
     """
     _check(dataset)
-    observer, test, found = ideal_observer(dataset), dataset.test, []
+    observer, test, found = bayes_classifier(dataset), dataset.test, []
     for triplet in triplets():
         rows = np.flatnonzero(np.isin(test.labels, triplet))
         own = Split(test.labels[rows], test.peaks.take(rows), test.n_points)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectra_lib.analysis.confusable import Pair, cause_of_pair, find_gaps
 from spectra_lib.analysis.overlap import needed_variation
-from spectra_lib.bayes.classifier import IdealObserver
+from spectra_lib.bayes.classifier import BayesClassifier
 from spectra_lib.datasets.dataset import Dataset
 from spectra_lib.runs.record import RunRecord
 
@@ -84,14 +84,14 @@ def count_pairs(errors: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(errors=("row", "size"), runs=("run", "nunique")).reset_index()
 
 
-def ambiguous_spectra(observer: IdealObserver) -> dict[Pair, int]:
+def ambiguous_spectra(observer: BayesClassifier) -> dict[Pair, int]:
     """Count the test spectra that both classes of a pair can have made, under the training law.
 
     Only spectra of the two classes count; pairs without any are left out.
 
     Parameters
     ----------
-    observer : IdealObserver
+    observer : BayesClassifier
         Bayes classifier of the training distribution.
 
     Returns
@@ -102,7 +102,7 @@ def ambiguous_spectra(observer: IdealObserver) -> dict[Pair, int]:
     Examples
     --------
     >>> import spectra_lib as sl
-    >>> counts = ambiguous_spectra(sl.ideal_observer(sl.make_dataset("challenge")))
+    >>> counts = ambiguous_spectra(sl.bayes_classifier(sl.make_dataset("challenge")))
     >>> counts[9, 10], (0, 9) in counts
     (6, False)
     """
@@ -117,12 +117,12 @@ def ambiguous_spectra(observer: IdealObserver) -> dict[Pair, int]:
     return dict(counts)
 
 
-def errors_on_ambiguous_spectra(observer: IdealObserver, errors: pd.DataFrame) -> NDArray[np.bool_]:
+def errors_on_ambiguous_spectra(observer: BayesClassifier, errors: pd.DataFrame) -> NDArray[np.bool_]:
     """Tell for each error whether the class answered can have made the spectrum too, under the training law.
 
     Parameters
     ----------
-    observer : IdealObserver
+    observer : BayesClassifier
         Knows the dataset.
     errors : DataFrame
         As `misclassified` gives them.
@@ -134,7 +134,7 @@ def errors_on_ambiguous_spectra(observer: IdealObserver, errors: pd.DataFrame) -
     Examples
     --------
     >>> import spectra_lib as sl
-    >>> observer = sl.ideal_observer(sl.make_dataset("challenge"))
+    >>> observer = sl.bayes_classifier(sl.make_dataset("challenge"))
     >>> row = int((observer.dataset.test.labels == 9).argmax())
     >>> errors_on_ambiguous_spectra(observer, pd.DataFrame({"row": [row, row], "answered": [10, 20]})).tolist()
     [False, False]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from spectra_lib._base.errors import StoreError
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.bayes.likelihood import ROUNDING, Evidence
 from spectra_lib.bayes.posterior import relative_probabilities
 from spectra_lib.datasets.dataset import fresh_seed, make_dataset
@@ -47,7 +47,7 @@ class FreshPosterior:
     digest : str
         SHA-256 of the spectra.
     is_bound : bool
-        Whether the spectra hide peaks that the posterior is told (`IdealObserver.is_bound`).
+        Whether the spectra hide peaks that the posterior is told (`BayesClassifier.is_bound`).
     """
 
     found: Evidence
@@ -85,7 +85,7 @@ class FreshPosterior:
 @lru_cache(maxsize=16)
 def _posterior(spec_json: str) -> FreshPosterior:
     data = make_dataset(DatasetSpec.from_json(spec_json))
-    observer = ideal_observer(data)
+    observer = bayes_classifier(data)
     found = observer.evidence(data.fresh)
     shares = relative_probabilities(found)
     totals = np.bincount(found.rows, weights=shares, minlength=len(found))
@@ -109,7 +109,7 @@ def fresh_posterior(spec: DatasetSpec, per_class: int | None = None) -> FreshPos
     Raises
     ------
     SpectraError
-        If the posterior of this dataset is not known (see `spectra_lib.bayes.training_distribution.TrainingLaw`).
+        If the posterior of this dataset is not known (`bayes.training_distribution`).
 
     Examples
     --------

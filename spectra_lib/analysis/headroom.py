@@ -22,7 +22,7 @@ from spectra_lib._base.names import Name, path_inside
 from spectra_lib._base.values import Value
 from spectra_lib.baselines.result import PACKAGES
 from spectra_lib.bayes.class_centres import ClassCentres
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.bayes.training_distribution import observe
 from spectra_lib.datasets.dataset import Dataset, make_dataset
 from spectra_lib.datasets.harder import TRAINING_SIZES, with_training_size
@@ -58,7 +58,7 @@ class CeilingPoint(Value):
     n_spectra : int
         Fresh spectra of the training law.
     expected_errors, standard_error : float
-        Errors expected of the ideal observer; standard error of its accuracy.
+        Errors expected of the Bayes classifier; standard error of its accuracy.
     shared : int
         Spectra that more than one class can have made.
     """
@@ -183,7 +183,7 @@ def measure_ceiling(value: float, spec: DatasetSpec, spectra: int = SPECTRA) -> 
     (80, True)
     """
     # Neither training nor validation spectra are looked at.
-    observer = ideal_observer(make_dataset(spec.model_copy(update={"n_train": 1, "n_validation": 1})))
+    observer = bayes_classifier(make_dataset(spec.model_copy(update={"n_train": 1, "n_validation": 1})))
     found = observer.ceiling_in_the_limit(max(2, spectra // spec.n_classes), SEED)
     return CeilingPoint(
         value=value,
@@ -448,7 +448,7 @@ class HarderSet:
     ceiling : CeilingPoint
         Of fresh spectra of its law.
     expected_errors : float
-        Errors expected of the ideal observer on its test set.
+        Errors expected of the Bayes classifier on its test set.
     mid_range : LearningPoint
         The nearest mid-range of the training peaks.
     """
@@ -477,5 +477,5 @@ def measure_harder(spec: DatasetSpec) -> HarderSet:
     (36, 0.0)
     """
     data = make_dataset(spec)
-    expected = ideal_observer(data).expected_errors(data.test)
+    expected = bayes_classifier(data).expected_errors(data.test)
     return HarderSet(spec, measure_ceiling(spec.n_classes, spec), expected, measure_mid_range(data))

@@ -1,4 +1,4 @@
-"""Every method on a dataset in one table: the ideal observer, networks, published runs, classical baselines."""
+"""Every method on a dataset in one table: the Bayes classifier, networks, published runs, classical baselines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from spectra_lib._base.errors import SpecificationError, UnknownNameError
 from spectra_lib.baselines.result import BaselineResult
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.datasets.dataset import Dataset
 from spectra_lib.networks.catalogue import published_activation
 from spectra_lib.networks.sizes import size_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spectra_lib.runs.record import RunRecord
     from spectra_lib.runs.records import RunRecords
 
-OBSERVER, NETWORK, PUBLISHED, BASELINE = "ideal observer", "network", "published network", "classical"
+OBSERVER, NETWORK, PUBLISHED, BASELINE = "Bayes classifier", "network", "published network", "classical"
 """Kinds of methods."""
 
 COLUMNS = (
@@ -60,7 +60,7 @@ def make_leaderboard(dataset: Dataset, records: RunRecords, results: Iterable[Ba
     >>> from spectra_lib.runs.records import RunRecords
     >>> board = make_leaderboard(make_dataset("smoke"), RunRecords(()))
     >>> board.model.tolist(), board.test_errors.tolist()
-    (['ideal observer'], [0.0])
+    (['Bayes classifier'], [0.0])
     """
     own = [record for record in records if record.spec.dataset_spec == dataset.spec and not record.faults(dataset)]
     fitted = [result for result in results if result.dataset_spec == dataset.spec and not result.faults(dataset)]
@@ -72,7 +72,7 @@ def make_leaderboard(dataset: Dataset, records: RunRecords, results: Iterable[Ba
 
 
 def _observer_row(dataset: Dataset) -> dict[str, Any]:
-    observer = ideal_observer(dataset)
+    observer = bayes_classifier(dataset)
     test, validation = observer.ceiling(dataset.test), observer.ceiling(dataset.validation)
     return {
         "kind": OBSERVER,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from spectra_lib.bayes.class_centres import ClassCentres
-from spectra_lib.bayes.classifier import IdealObserver
+from spectra_lib.bayes.classifier import BayesClassifier
 from spectra_lib.bayes.training_distribution import observe
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.datasets.probes import GRID_SIZE, DecisionMap, occlusion
@@ -85,12 +85,12 @@ def map_answers(record: RunRecord, grid: DecisionMap) -> NDArray[np.float64] | N
     return np.select([answers == grid.pair[0], answers == grid.pair[1]], [1.0, 0.0], np.nan)
 
 
-def ideal_map_answers(observer: IdealObserver, grid: DecisionMap) -> NDArray[np.float64]:
-    """Answer a decision map as the ideal observer does.
+def ideal_map_answers(observer: BayesClassifier, grid: DecisionMap) -> NDArray[np.float64]:
+    """Answer a decision map as the Bayes classifier does.
 
     Parameters
     ----------
-    observer : IdealObserver
+    observer : BayesClassifier
         Bayes classifier of the training distribution.
     grid : DecisionMap
 
@@ -105,7 +105,7 @@ def ideal_map_answers(observer: IdealObserver, grid: DecisionMap) -> NDArray[np.
     >>> import spectra_lib as sl
     >>> from spectra_lib.datasets.probes import decision_map
     >>> data = sl.make_dataset("challenge")
-    >>> answers = ideal_map_answers(sl.ideal_observer(data), decision_map(data, (18, 19)))
+    >>> answers = ideal_map_answers(sl.bayes_classifier(data), decision_map(data, (18, 19)))
     >>> float(np.nanmin(answers)), float(np.nanmax(answers))
     (0.0, 1.0)
     """

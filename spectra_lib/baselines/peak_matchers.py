@@ -19,7 +19,7 @@ from spectra_lib.bayes.classifier import nearest_of_best
 from spectra_lib.bayes.likelihood import Evidence, evidence
 from spectra_lib.bayes.peak_finding import find_peak_lists
 from spectra_lib.bayes.posterior import posterior
-from spectra_lib.bayes.training_distribution import TrainingLaw
+from spectra_lib.bayes.training_distribution import TrainingDistribution
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.datasets.peaks import PeakTable
 
@@ -37,7 +37,7 @@ class PeakMatcher:
 
     Attributes
     ----------
-    law : TrainingLaw
+    law : TrainingDistribution
         Distribution of the training peaks.
     centres : ClassCentres
         What breaks ties.
@@ -45,7 +45,7 @@ class PeakMatcher:
         Relative error of heights; fraction within which probabilities are tied.
     """
 
-    law: TrainingLaw
+    law: TrainingDistribution
     centres: ClassCentres
     settings: Mapping[str, float | int | str] = field(
         default_factory=lambda: {"height_error": HEIGHT_ERROR, "tie": TIE}
@@ -185,9 +185,9 @@ def fit_peak_matcher(dataset: Dataset) -> PeakMatcher:
     Raises
     ------
     SpectraError
-        If the exact likelihood does not cover the dataset (see `TrainingLaw.from_spec`).
+        If the exact likelihood does not cover the dataset (see `TrainingDistribution.from_spec`).
     """
-    return PeakMatcher(TrainingLaw.from_spec(dataset.spec, dataset.fingerprints), ClassCentres.ideal(dataset))
+    return PeakMatcher(TrainingDistribution.from_spec(dataset.spec, dataset.fingerprints), ClassCentres.ideal(dataset))
 
 
 @register_baseline("mid_range_matcher")

@@ -1,8 +1,8 @@
-"""The ideal observer: the best that any classifier can do, for every dataset.
+"""The Bayes classifier: the best that any classifier can do on the training distribution of a dataset.
 
-The law that makes the spectra is known, hence so is the probability of each class given a spectrum.
-No classifier trained on the law errs less, on average over spectra of that law, than the one that
-always answers the most probable class; its accuracy is the ceiling.
+The distribution that the spectra are drawn from is known, hence so is the probability of each class given a spectrum.
+No classifier errs less, on average over spectra of that distribution, than the one that always predicts the most
+probable class; its accuracy is the Bayes accuracy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spectra_lib._base.errors import SpectraError, UnknownNameError
 from spectra_lib.bayes.class_centres import ClassCentres
 from spectra_lib.bayes.likelihood import ROUNDING, Evidence, evidence
 from spectra_lib.bayes.posterior import most_probable, n_shared, posterior, relative_probabilities
-from spectra_lib.bayes.training_distribution import TrainingLaw, observe
+from spectra_lib.bayes.training_distribution import TrainingDistribution, observe
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.datasets.peaks import PeakTable, draw_peaks
 
@@ -29,7 +29,7 @@ TieBreak = Literal["ideal", "mid_range"]
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Accuracy of the ideal observer on some spectra.
+    """Accuracy of the Bayes classifier on some spectra.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
-class IdealObserver:
+class BayesClassifier:
     """Exact probabilities of the classes given the peaks of a spectrum, under the training law.
 
     Classes are equally frequent beforehand. The width is drawn from the same law in every class and
@@ -71,13 +71,13 @@ class IdealObserver:
 
     Attributes
     ----------
-    law : TrainingLaw
+    law : TrainingDistribution
         Law of positions and heights.
     dataset : Dataset
         Where the law comes from.
     """
 
-    law: TrainingLaw
+    law: TrainingDistribution
     dataset: Dataset
 
     @property
@@ -87,7 +87,7 @@ class IdealObserver:
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
-        >>> [ideal_observer(make_dataset(name)).is_bound for name in ("laptop", "laptop_noisy")]
+        >>> [bayes_classifier(make_dataset(name)).is_bound for name in ("laptop", "laptop_noisy")]
         [False, True]
         """
         return self.dataset.spec.realism.fills_spectrum
@@ -122,7 +122,7 @@ class IdealObserver:
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
         >>> data = make_dataset("challenge")
-        >>> ideal_observer(data).posterior(data.test)[18, 3:6].round(3).tolist()
+        >>> bayes_classifier(data).posterior(data.test)[18, 3:6].round(3).tolist()
         [0.769, 0.115, 0.115]
         """
         return posterior(self.evidence(split), self.law.n_classes)
@@ -151,7 +151,7 @@ class IdealObserver:
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
-        >>> observer = ideal_observer(make_dataset("benchmark"))
+        >>> observer = bayes_classifier(make_dataset("benchmark"))
         >>> seen = PeakTable.from_lists([[2790, 3900]] * 2, [[0.2, 1.0], [0.26, 1.0]], [2, 2])
         >>> (observer.likelihood(seen, 281) > 0).tolist()
         [False, True]
@@ -179,7 +179,7 @@ class IdealObserver:
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
         >>> data = make_dataset("challenge")
-        >>> int((ideal_observer(data).in_support(data.test).sum(axis=1) > 1).sum())
+        >>> int((bayes_classifier(data).in_support(data.test).sum(axis=1) > 1).sum())
         96
         """
         found = self.evidence(split)
@@ -202,7 +202,7 @@ class IdealObserver:
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
         >>> data = make_dataset("challenge")
-        >>> round(ideal_observer(data).expected_errors(data.test), 9)
+        >>> round(bayes_classifier(data).expected_errors(data.test), 9)
         36.0
         """
         return self.ceiling(split).expected_errors
@@ -259,7 +259,7 @@ class IdealObserver:
         Examples
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
-        >>> limit = ideal_observer(make_dataset("challenge")).ceiling_in_the_limit(per_class=20)
+        >>> limit = bayes_classifier(make_dataset("challenge")).ceiling_in_the_limit(per_class=20)
         >>> 0.8 < limit.accuracy < 0.95, 0 < limit.standard_error < 0.02
         (True, True)
         """
@@ -315,7 +315,7 @@ class IdealObserver:
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
         >>> data = make_dataset("challenge")
-        >>> int((ideal_observer(data).classify(data.test) != data.test.labels).sum())
+        >>> int((bayes_classifier(data).classify(data.test) != data.test.labels).sum())
         0
         """
         observed = observe(split.peaks)
@@ -339,7 +339,7 @@ class IdealObserver:
         --------
         >>> from spectra_lib.datasets.dataset import make_dataset
         >>> data = make_dataset("challenge")
-        >>> ideal_observer(data).errors_by_tie(data.test, [1e-9, 1.0])
+        >>> bayes_classifier(data).errors_by_tie(data.test, [1e-9, 1.0])
         [0, 0]
         """
         observed = observe(split.peaks)
@@ -348,17 +348,17 @@ class IdealObserver:
         return [int(np.count_nonzero(labels != split.labels)) for labels in answers]
 
 
-def ideal_observer(dataset: Dataset) -> IdealObserver:
-    """Make the ideal observer of a dataset.
+def bayes_classifier(dataset: Dataset) -> BayesClassifier:
+    """Make the Bayes classifier of a dataset.
 
     Parameters
     ----------
     dataset : Dataset
-        Any dataset; the observer knows its fingerprints and its variation law, not its spectra.
+        Any dataset; the classifier knows its fingerprints and its training distribution, not its spectra.
 
     Returns
     -------
-    IdealObserver
+    BayesClassifier
 
     Raises
     ------
@@ -369,10 +369,14 @@ def ideal_observer(dataset: Dataset) -> IdealObserver:
     --------
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("smoke")
-    >>> ideal_observer(data).expected_errors(data.test)
+    >>> bayes_classifier(data).expected_errors(data.test)
     0.0
     """
-    return IdealObserver(TrainingLaw.from_spec(dataset.spec, dataset.fingerprints), dataset)
+    return BayesClassifier(TrainingDistribution.from_spec(dataset.spec, dataset.fingerprints), dataset)
+
+
+ideal_observer = bayes_classifier
+"""Earlier name, which users have in their code."""
 
 
 def make_centres(dataset: Dataset, kind: TieBreak) -> ClassCentres:
@@ -407,7 +411,7 @@ def make_centres(dataset: Dataset, kind: TieBreak) -> ClassCentres:
 def nearest_of_best(
     found: Evidence, observed: PeakTable, centres: ClassCentres, tie: float = ROUNDING
 ) -> NDArray[np.int64]:
-    """Answer the most probable class; see `IdealObserver.classify`.
+    """Answer the most probable class; see `BayesClassifier.classify`.
 
     Parameters
     ----------

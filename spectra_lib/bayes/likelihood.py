@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra_lib.bayes.likelihood_sums import weigh_all
-from spectra_lib.bayes.training_distribution import TrainingLaw
+from spectra_lib.bayes.training_distribution import TrainingDistribution
 from spectra_lib.datasets.peaks import PeakTable
 
 ROUNDING = 1e-9
@@ -75,12 +75,12 @@ class Evidence:
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
 
-def evidence(law: TrainingLaw, observed: PeakTable, tolerance: float = ROUNDING) -> Evidence:
+def evidence(law: TrainingDistribution, observed: PeakTable, tolerance: float = ROUNDING) -> Evidence:
     """Weigh every class for every observed peak list.
 
     Parameters
     ----------
-    law : TrainingLaw
+    law : TrainingDistribution
         Law of the classes.
     observed : PeakTable
         Peaks as `observe` returns them.
@@ -97,7 +97,7 @@ def evidence(law: TrainingLaw, observed: PeakTable, tolerance: float = ROUNDING)
     >>> from spectra_lib.bayes.training_distribution import observe
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("challenge")
-    >>> found = evidence(TrainingLaw.from_spec(data.spec, data.fingerprints), observe(data.test.peaks))
+    >>> found = evidence(TrainingDistribution.from_spec(data.spec, data.fingerprints), observe(data.test.peaks))
     >>> found.labels[found.offsets[0] : found.offsets[1]]
     array([0, 1, 2])
     """

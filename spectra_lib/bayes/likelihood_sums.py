@@ -245,13 +245,13 @@ def weigh_all(  # type: ignore[no-untyped-def]
     n_points : int
         Points of a spectrum.
     class_offsets : ndarray of int64, shape (n_classes + 1,)
-        `offsets` of `TrainingLaw`.
+        `offsets` of `TrainingDistribution`.
     first, last : ndarray of int64, shape (n_peaks_total,)
-        As in `TrainingLaw`, in points.
+        As in `TrainingDistribution`, in points.
     low, high, density, vanishing, atom, atom_mass : ndarray of float64, shape (n_peaks_total,)
-        As in `TrainingLaw`.
+        As in `TrainingDistribution`.
     cut_offsets, cuts : ndarray of int64
-        As in `TrainingLaw`.
+        As in `TrainingDistribution`.
     tolerance : float
         Relative error of the heights.
     state : ndarray of float64, shape (most_atoms + 1, overlap + 2, 2**overlap)

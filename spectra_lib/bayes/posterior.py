@@ -9,7 +9,7 @@ from spectra_lib.bayes.likelihood import ROUNDING, Evidence
 
 
 def posterior(found: Evidence, n_classes: int) -> NDArray[np.float64]:
-    """Turn evidence into probabilities; see `IdealObserver.posterior`.
+    """Turn evidence into probabilities; see `BayesClassifier.posterior`.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ MAX_OVERLAP = 16
 
 
 @dataclass(frozen=True)
-class TrainingLaw:
+class TrainingDistribution:
     """The law of the training peaks of all classes, in flat arrays.
 
     Class c owns the peaks ``offsets[c]:offsets[c + 1]`` and the points
@@ -59,7 +59,7 @@ class TrainingLaw:
     cuts: NDArray[np.int64]
 
     @classmethod
-    def from_spec(cls, spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> TrainingLaw:
+    def from_spec(cls, spec: DatasetSpec, fingerprints: Sequence[Fingerprint]) -> TrainingDistribution:
         """Write down the law by which `spec` varies the given fingerprints.
 
         Source: Schuetzke et al. 2023, Methods, doi:10.1038/s41524-023-01055-y.
@@ -73,7 +73,7 @@ class TrainingLaw:
 
         Returns
         -------
-        TrainingLaw
+        TrainingDistribution
 
         Raises
         ------
@@ -85,7 +85,7 @@ class TrainingLaw:
         --------
         >>> from spectra_lib.datasets.named import dataset_spec
         >>> spec = dataset_spec("challenge")
-        >>> law = TrainingLaw.from_spec(spec, spec.fingerprints)
+        >>> law = TrainingDistribution.from_spec(spec, spec.fingerprints)
         >>> law.first[:2], law.last[:2]
         (array([ 650, 2950]), array([ 749, 3049]))
         """

@@ -13,7 +13,7 @@ from scipy.signal import find_peaks, peak_widths
 
 from spectra_lib._base.wording import counted
 from spectra_lib.analysis.statistics import binomial_interval, bonferroni
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.claims.comparison import ALL_SEEDS, conclude_for_every_run, waiting
 from spectra_lib.claims.evidence import TECHNIQUES, Evidence, GenerationCost
 from spectra_lib.claims.registry import claim
@@ -107,7 +107,7 @@ def ideal_classes_are_unambiguous(evidence: Evidence) -> Verdict:
     reaches the ideal spectrum of another; one that does contradicts.
     """
     dataset = evidence.general
-    observer = ideal_observer(dataset)
+    observer = bayes_classifier(dataset)
     reached = observer.in_support(dataset.ideal).sum(axis=1) > 1
     possible = observer.in_support(dataset.test)
     shared = np.flatnonzero(possible.sum(axis=1) > 1)
@@ -133,7 +133,7 @@ def training_covers_test(evidence: Evidence) -> Verdict:
     otherwise.
     """
     dataset = evidence.general
-    allowed = ideal_observer(dataset).in_support(dataset.test)[np.arange(len(dataset.test)), dataset.test.labels]
+    allowed = bayes_classifier(dataset).in_support(dataset.test)[np.arange(len(dataset.test)), dataset.test.labels]
     coverage = coverage_of_test_peaks(dataset)
     inside, n = int((coverage.position_inside & coverage.height_inside).sum()), len(coverage)
     low, high = binomial_interval(inside, n)

@@ -20,7 +20,7 @@ from spectra_lib.analysis.paired_comparison import backend_of, pair_runs
 from spectra_lib.analysis.replay import kept_by_either, replay_published
 from spectra_lib.analysis.statistics import paired_effect
 from spectra_lib.analysis.table_2 import changes_several, differences, table_2
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.claims.evidence import Evidence
 from spectra_lib.datasets.dataset import Dataset
 from spectra_lib.datasets.statistics import lost_peaks, peak_counts, peaks_of
@@ -213,7 +213,7 @@ def _linear_split(evidence: Evidence, _: RunRecords) -> Difference:
 
 def _unambiguous(evidence: Evidence, _: RunRecords) -> Difference:
     test = evidence.general.test
-    ceiling = ideal_observer(evidence.general).ceiling(test)
+    ceiling = bayes_classifier(evidence.general).ceiling(test)
     return Difference(
         "Unambiguous classes",
         "each class is, in its ideal form; varied spectra overlap only slightly",
@@ -225,7 +225,7 @@ def _unambiguous(evidence: Evidence, _: RunRecords) -> Difference:
 
 def _ties(evidence: Evidence, _: RunRecords) -> Difference:
     test = evidence.challenge.test
-    ceiling = ideal_observer(evidence.challenge).ceiling(test)
+    ceiling = bayes_classifier(evidence.challenge).ceiling(test)
     counts = published_challenge()
     best = counts[(counts.model == "cnn6") & (counts.hidden_activation == "relu")].correct.median()
     return Difference(
@@ -281,7 +281,7 @@ def _without_changes(general: Dataset) -> str:
     if not spec.test.changes:
         return "nothing to compare."
     same = spec.model_copy(update={"test": spec.test.model_copy(update={"changes": {}})})
-    observer = ideal_observer(general)
+    observer = bayes_classifier(general)
     uniform = observer.expected_errors(make_dataset(same).test)
     return (
         f"under the same rule for all, the best possible classifier would err on {uniform:.1f} spectra in place of "

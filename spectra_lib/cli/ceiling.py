@@ -33,11 +33,11 @@ def ceiling_command(
 
         spectra-lib ceiling mine.json --fresh 100
     """
-    from spectra_lib.bayes.classifier import ideal_observer
+    from spectra_lib.bayes.classifier import bayes_classifier
     from spectra_lib.datasets.dataset import SPLITS, make_dataset
 
     data = make_dataset(find_dataset(dataset))
-    observer = ideal_observer(data)
+    observer = bayes_classifier(data)
     found = {name: observer.ceiling(data.split(name)) for name in SPLITS}
     if fresh is not None:
         found["limit"] = observer.ceiling_in_the_limit(fresh)

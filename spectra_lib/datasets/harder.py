@@ -1,7 +1,7 @@
 """Datasets of the same generator on which networks may still be far from the ceiling, small enough for two cores.
 
 A thousand points instead of 5000 make classes crowd, so that a hundred or two of them do. The rest was chosen such that
-the ideal observer gets between 85 and 99 % right: below that the data would be to blame and not the network,
+the Bayes classifier gets between 85 and 99 % right: below that the data would be to blame and not the network,
 above it there would be little to tell.
 """
 

@@ -1,4 +1,4 @@
-"""Figures about the ideal observer, and about methods beside it."""
+"""Figures about the Bayes classifier, and about methods beside it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def height_against_ceiling(board: pd.DataFrame) -> float:
 
 
 def draw_against_ceiling(axes: Axes, board: pd.DataFrame, xlabel: str) -> None:
-    """Draw the test errors of every method on a line each, with the ideal observer's as a vertical line.
+    """Draw the test errors of every method on a line each, with the Bayes classifier's as a vertical line.
 
     Networks appear without the variants of their options; published and own runs share a line.
 

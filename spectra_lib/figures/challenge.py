@@ -83,7 +83,7 @@ def draw_triplet_errors(
     errors : DataFrame
         Columns ``model``, ``triplet``, ``n``, ``errors`` of each run and triplet; may be empty.
     ideal : DataFrame
-        Columns ``triplet``, ``n``, ``errors``, the latter as expected of the ideal observer, for the last column.
+        Columns ``triplet``, ``n``, ``errors``, the latter as expected of the Bayes classifier, for the last column.
     title : str
         Title of the axes.
     labels : bool
@@ -264,7 +264,7 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
     Parameters
     ----------
     models : sequence of str
-        Networks from top to bottom; the ideal observer closes the table.
+        Networks from top to bottom; the Bayes classifier closes the table.
     errors : DataFrame
         As `analysis.challenge_categories.errors_by_triplet` gives them.
     ideal : DataFrame
@@ -273,7 +273,7 @@ def category_rows(models: Sequence[str], errors: pd.DataFrame, ideal: pd.DataFra
     Returns
     -------
     DataFrame
-        A row for each network and activation, and one for the ideal observer.
+        A row for each network and activation, and one for the Bayes classifier.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spectra_lib.analysis.probe_answers import ideal_map_answers, map_answers, peaks_on_map
-from spectra_lib.bayes.classifier import IdealObserver
+from spectra_lib.bayes.classifier import BayesClassifier
 from spectra_lib.datasets.probes import DecisionMap
 from spectra_lib.figures.misclassifications import PAIR_COLORS, PAIR_MARKERS, Peaks, name_of_run
 
@@ -56,15 +56,15 @@ def first_runs_with_maps(records: Iterable[RunRecord], grids: Sequence[DecisionM
 
 
 def draw_regions(
-    panels: Sequence[Axes], observer: IdealObserver, grids: Sequence[DecisionMap], records: Sequence[RunRecord]
+    panels: Sequence[Axes], observer: BayesClassifier, grids: Sequence[DecisionMap], records: Sequence[RunRecord]
 ) -> None:
-    """Draw decision maps in a grid of axes: a column for each map, a row for the ideal observer and for each run.
+    """Draw decision maps in a grid of axes: a column for each map, a row for the Bayes classifier and for each run.
 
     Parameters
     ----------
     panels : sequence of Axes
         Row by row; ``len(grids) * (1 + len(records))`` of them.
-    observer : IdealObserver
+    observer : BayesClassifier
         Knows the dataset.
     grids : sequence of DecisionMap
         The maps.

@@ -17,7 +17,7 @@ from spectra_lib.figures.style import BLUE, INK, ORANGE, look
 
 
 def draw_ceiling_series(axes: Axes, points: Sequence[CeilingPoint], xlabel: str, usual: float | None = None) -> None:
-    """Draw the errors expected of the ideal observer in per cent, with their 95 % intervals.
+    """Draw the errors expected of the Bayes classifier in per cent, with their 95 % intervals.
 
     Where no spectrum fits several classes, the interval reaches up to what that leaves possible, 3 in all spectra.
 
@@ -60,7 +60,7 @@ def draw_learning(
     networks : DataFrame
         Runs as `spectra_lib.analysis.headroom.network_learning` gives them; may be empty.
     ceiling : float
-        Errors expected of the ideal observer on the test set.
+        Errors expected of the Bayes classifier on the test set.
     n_test : int
         Test spectra.
     """
@@ -135,7 +135,7 @@ def harder_rows(sets: Sequence[HarderSet], networks: Mapping[str, pd.DataFrame])
     Returns
     -------
     DataFrame
-        Accuracy of the ideal observer in per cent; errors are counts on the test set, means for networks.
+        Accuracy of the Bayes classifier in per cent; errors are counts on the test set, means for networks.
     """
     rows = []
     for one in sets:

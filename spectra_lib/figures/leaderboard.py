@@ -82,7 +82,7 @@ def board_numbers(board: pd.DataFrame) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``ceiling``: expected errors of the ideal observer; ``n``: number of test spectra; ``ours``, ``published`` and
+        ``ceiling``: expected errors of the Bayes classifier; ``n``: number of test spectra; ``ours``, ``published`` and
         ``classical``: the method of the kind that errs least, with its mean errors, and its runs if it is a network.
 
     Examples

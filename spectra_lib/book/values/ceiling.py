@@ -14,7 +14,7 @@ from spectra_lib import baselines
 from spectra_lib.analysis.confusable import Pair
 from spectra_lib.analysis.leaderboard import NETWORK
 from spectra_lib.baselines.registry import describe_baseline
-from spectra_lib.bayes.classifier import Ceiling, IdealObserver
+from spectra_lib.bayes.classifier import BayesClassifier, Ceiling
 from spectra_lib.book.values.confusion_study import Texts
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.datasets.named import dataset_spec
@@ -63,12 +63,12 @@ class WorkedExample:
     n_tests: int
 
 
-def worked_example(observer: IdealObserver, pair: Sequence[int]) -> WorkedExample:
+def worked_example(observer: BayesClassifier, pair: Sequence[int]) -> WorkedExample:
     """Follow the Bayes classifier through all heights of the lower peak of two classes.
 
     Parameters
     ----------
-    observer : IdealObserver
+    observer : BayesClassifier
         Knows the dataset.
     pair : two of int
         Classes of two peaks each.
@@ -93,7 +93,7 @@ def worked_example(observer: IdealObserver, pair: Sequence[int]) -> WorkedExampl
     return WorkedExample((a, b), ideal, height, likelihoods, posterior, tests, n_tests)
 
 
-def spectra_of_both(observer: IdealObserver, label: int, pair: Pair) -> list[tuple[NDArray, NDArray]]:
+def spectra_of_both(observer: BayesClassifier, label: int, pair: Pair) -> list[tuple[NDArray, NDArray]]:
     """Give the peaks of those test spectra of a class that both classes of a pair can have made."""
     test = observer.dataset.test
     rows = np.flatnonzero(test.labels == label)
@@ -114,10 +114,10 @@ def example_texts(example: WorkedExample, general: Dataset) -> Texts:
 
     Examples
     --------
-    >>> from spectra_lib.bayes.classifier import ideal_observer
+    >>> from spectra_lib.bayes.classifier import bayes_classifier
     >>> from spectra_lib.datasets.dataset import make_dataset
     >>> data = make_dataset("benchmark")
-    >>> texts = example_texts(worked_example(ideal_observer(data), (164, 281)), data)
+    >>> texts = example_texts(worked_example(bayes_classifier(data), (164, 281)), data)
     >>> texts["first"], float(texts["both_from"]) < float(texts["tie_from"]) < float(texts["tie_to"])
     ('164', True)
     """
@@ -183,19 +183,19 @@ def published_errors() -> pd.Series:
     return published.published_runs().groupby("model").test_errors.mean()
 
 
-def margin_errors(observers: Sequence[IdealObserver]) -> pd.DataFrame:
+def margin_errors(observers: Sequence[BayesClassifier]) -> pd.DataFrame:
     """Count the errors of the nearest middle among tied classes, a row for each of `MARGINS`.
 
     Parameters
     ----------
-    observers : sequence of IdealObserver
+    observers : sequence of BayesClassifier
         One for each dataset.
 
     Examples
     --------
-    >>> from spectra_lib.bayes.classifier import ideal_observer
+    >>> from spectra_lib.bayes.classifier import bayes_classifier
     >>> from spectra_lib.datasets.dataset import make_dataset
-    >>> margin_errors([ideal_observer(make_dataset("challenge"))]).columns.tolist()
+    >>> margin_errors([bayes_classifier(make_dataset("challenge"))]).columns.tolist()
     ['Tied are classes', 'challenge: validation', 'challenge: test']
     """
     table = pd.DataFrame({"Tied are classes": list(MARGINS)})

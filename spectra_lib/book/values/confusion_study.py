@@ -13,7 +13,7 @@ from spectra_lib._base.wording import counted
 from spectra_lib.analysis import confusable, decisive_peaks
 from spectra_lib.analysis.confusable import Cause, Gaps, Pair
 from spectra_lib.analysis.overlap import most_alike
-from spectra_lib.bayes.classifier import IdealObserver
+from spectra_lib.bayes.classifier import BayesClassifier
 from spectra_lib.datasets.dataset import Dataset, Split
 from spectra_lib.datasets.specification import Variation
 from spectra_lib.datasets.statistics import peaks_of
@@ -44,7 +44,7 @@ class ConfusionStudy:
         Their misclassified test spectra, as `spectra_lib.analysis.confusions.misclassified` gives them.
     published : DataFrame
         Published pairs of the same networks, as `spectra_lib.paper.published.published_confusions` gives them.
-    observer : IdealObserver
+    observer : BayesClassifier
         Bayes classifier of the general dataset.
     ambiguous : mapping of (int, int) to int
         Test spectra that fit both classes of a pair.
@@ -61,7 +61,7 @@ class ConfusionStudy:
     runs: tuple[RunRecord, ...]
     errors: pd.DataFrame
     published: pd.DataFrame
-    observer: IdealObserver
+    observer: BayesClassifier
     ambiguous: Mapping[Pair, int]
     alike: Mapping[Pair, Cause]
     needed: Mapping[Pair, float]

@@ -100,17 +100,19 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     --------
     >>> table = pd.DataFrame({"pair": [(0, 1), (2, 3)], "needed": [0.5, 0.9], "ambiguous": [3, 0]})
     >>> overlap_sentence(table)[:57]
-    '2 of the 2 confused pairs need a variation below 1, and t'
+    '2 of the 2 confused pairs have an overlap factor below 1,'
     """
     equal, apart = table[table.needed < 1], table[table.needed >= 1]
-    text = f"{len(equal)} of the {len(table)} confused pairs need a variation below 1"
+    text = f"{len(equal)} of the {len(table)} confused pairs have an overlap factor below 1"
     if set(table.pair[table.ambiguous > 0]) <= set(equal.pair):
         text += ", and they have all of the test spectra that fit both"
     if not len(apart):
         return text + "."
     return text + (
-        f". The other {len(apart)} would need {apart.needed.min():.1f} to {apart.needed.max():.1f} times the variation "
-        "there is. No spectrum fits both classes of such a pair, and networks confuse them all the same."
+        f". The other {len(apart)} have factors of {apart.needed.min():.1f} to "
+        f"{apart.needed.max():.1f}: augmentation would "
+        "have to be as many times as large. No spectrum fits both classes of such a pair, and "
+        "networks confuse them all the same."
     )
 
 
@@ -196,16 +198,17 @@ def _further_heights(study: ConfusionStudy, further: pd.DataFrame) -> str:
     if len(taller):
         each = ", ".join(f"{a}/{b} by {g.height:.2f}" for (a, b), g in zip(taller.pair, taller.gaps, strict=True))
         parts.append(
-            f"In {len(taller)} of them, though, the lone peak is not all that differs. The heights of partners do "
-            f"too, by more than the {bridged:.2f} that the variation can bridge: {each}. So it is not true of these "
+            f"In {len(taller)} of them, though, the unmatched peak is not all that differs. Intensities of matched "
+            f"peaks do too, by more than the {bridged:.2f} that augmentation can bridge: {each}. So it "
+            "is not true of these "
             "that a minor peak is the only means to tell the classes apart. Networks overlook a large difference in "
-            "height as well."
+            "intensity as well."
         )
     if crowded:
         parts.append(f"In {listed(crowded)} a class has two peaks near one peak of the other class.")
     if (~lone).any():
         parts.append(
-            f"In {listed(further.pair[~lone])} no peak is alone, but partners that are both minor differ in height."
+            f"In {listed(further.pair[~lone])} all peaks are matched, but some that are both minor differ in intensity."
         )
     return " ".join(parts)
 
@@ -268,8 +271,10 @@ def height_texts(study: ConfusionStudy, pair: Pair) -> Texts:
             else f"Test spectra on the wrong side: {astray} and {fewest}."
         ),
         "take_height": (
-            f"One height {'does not separate' if fewest else 'separates'} the test spectra of classes {pair[0]} and "
-            f"{pair[1]}: {astray} of {n} lie beyond the line at {split.line:.2f}, and {fewest} beyond the best one."
+            f"One threshold on intensity {'does not separate' if fewest else 'separates'} the test "
+            f"spectra of classes {pair[0]} and "
+            f"{pair[1]}: {astray} of {n} lie beyond the threshold at {split.line:.2f}, and {fewest} "
+            "beyond the best one."
         ),
         "int_cause": cause_by_our_rules(confusable.cause_of_pair(study.data, ordered), gaps, study.law),
         "int_ambiguous": f"{study.ambiguous.get(ordered, 0)}",
@@ -292,8 +297,8 @@ def cause_by_our_rules(cause: Cause | None, gaps: Gaps, law: Variation) -> str:
     return (
         "Position does tell something here, at another peak. By our third rule the pair therefore counts among "
         f"positions: {gaps.position} of {2 * law.position_shift} points are the larger part of what can be bridged, "
-        f"against {gaps.height:.3f} of {2 * law.height_change:.2f} in height. The paper, which looks at this one peak, "
-        "files it under heights."
+        f"against {gaps.height:.3f} of {2 * law.height_change:.2f} in intensity. The paper, which looks at this one "
+        "peak, files it under intensities."
     )
 
 
@@ -315,14 +320,14 @@ def spared_texts(study: ConfusionStudy) -> Texts:
 def _spared_sentence(n_alike: int, n_spared: int, able: list[Pair], where: str) -> str:
     if not able:
         return (
-            f"Of the {n_alike} alike pairs {n_spared} are not confused {where or 'so far'}. All of these differ by "
-            "more than the variation can bridge."
+            f"Of the {n_alike} confusable pairs {n_spared} are not confused {where or 'so far'}. All of these differ "
+            "by more than augmentation can bridge."
         )
     if not where:
-        return f"Of the {n_alike} alike pairs {len(able)} need less than the variation there is."
+        return f"Of the {n_alike} confusable pairs {len(able)} have an overlap factor below 1."
     return (
-        f"Of the {n_alike} alike pairs {n_spared} are not confused {where}. Most of these differ by more than the "
-        f"variation can bridge. But {counted(len(able), 'needs', 'need')} less than the variation there is "
+        f"Of the {n_alike} confusable pairs {n_spared} are not confused {where}. Most of these differ by more than "
+        f"augmentation can bridge. But {counted(len(able), 'has', 'have')} an overlap factor below 1 "
         f"({listed(able)}), so that both classes can make the same spectrum, and still no test spectrum of one class "
         "is taken for the other."
     )
@@ -337,8 +342,8 @@ def _rich_sentence(study: ConfusionStudy, known: bool) -> str:
     alike = {label for pair in study.alike for label in pair} & rich
     return (
         f"Of the {len(rich)} classes with more than {study.richest} peaks none is confused, but only {len(alike)} of "
-        "them are alike to any other class: with every further peak it gets less likely that another class has "
-        "partners for all."
+        "them are confusable with any other class: with every further peak it gets less likely that another class "
+        "matches all of them."
     )
 
 
@@ -357,7 +362,7 @@ def pair_texts(study: ConfusionStudy, pair: Pair) -> Texts:
     return {
         "own_a": f"{pair[0]}",
         "own_b": f"{pair[1]}",
-        "own_cause": f"alike: {cause.value}" if cause else "not alike in any of the three ways",
+        "own_cause": f"confusable: {cause.value}" if cause else "not confusable in any of the three ways",
         "own_difference": in_words(gaps),
         "own_errors": study.errors_between(pair),
         "own_ambiguous": f"{study.ambiguous.get((min(pair), max(pair)), 0)}",

@@ -1,4 +1,4 @@
-"""The ideal observer against brute force, and against the known figures of the published datasets."""
+"""The Bayes classifier against brute force, and against the known figures of the published datasets."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 import spectra_lib as sl
 from spectra_lib._base.errors import SpectraError, UnknownNameError
 from spectra_lib.bayes.class_centres import ClassCentres
-from spectra_lib.bayes.classifier import ideal_observer
+from spectra_lib.bayes.classifier import bayes_classifier
 from spectra_lib.bayes.likelihood import evidence
 from spectra_lib.bayes.posterior import posterior, relative_probabilities
-from spectra_lib.bayes.training_distribution import MAX_OVERLAP, TrainingLaw, observe
+from spectra_lib.bayes.training_distribution import MAX_OVERLAP, TrainingDistribution, observe
 from spectra_lib.datasets.dataset import Dataset, Split, make_dataset
 from spectra_lib.datasets.peaks import PeakTable
 from spectra_lib.datasets.specification import MAX_HEIGHT, DatasetSpec, Fingerprint, Variation
@@ -115,7 +115,7 @@ def test_posterior_is_calibrated_on_every_kind_of_spectrum(name: str) -> None:
     spec = LAWS[name]
     n = 15_000
     peaks, labels, line = draw(spec, n, np.random.default_rng(7))
-    found = evidence(TrainingLaw.from_spec(spec, spec.fingerprints), peaks)
+    found = evidence(TrainingDistribution.from_spec(spec, spec.fingerprints), peaks)
     probability = posterior(found, spec.n_classes)
     assert np.all(probability[np.arange(len(labels)), labels] > 0), "the true class is always possible"
 
@@ -139,7 +139,7 @@ def test_posterior_is_calibrated_on_every_kind_of_spectrum(name: str) -> None:
 
 
 def test_likelihood_of_a_class_that_does_not_exist() -> None:
-    observer = ideal_observer(make_dataset("smoke"))
+    observer = bayes_classifier(make_dataset("smoke"))
     with pytest.raises(SpectraError, match="label: expected a class from 0 to 3, received 4"):
         observer.likelihood(observer.dataset.test.peaks, 4)
 
@@ -153,7 +153,7 @@ def test_likelihood_of_discrete_law_equals_enumeration() -> None:
         position_shift=2,
         height_change=0,
     )
-    law = TrainingLaw.from_spec(spec, spec.fingerprints)
+    law = TrainingDistribution.from_spec(spec, spec.fingerprints)
     for label, fingerprint in enumerate(spec.fingerprints or ()):
         outcomes: dict[tuple, int] = {}
         placements = list(itertools.product(*(range(p - 2, p + 2) for p in fingerprint.positions)))
@@ -195,7 +195,7 @@ def test_likelihood_is_the_density_of_the_log_ratio() -> None:
     pair = pair[(pair > 0).all(axis=1)]
     ratio = np.log(pair[:, 1] / pair[:, 0])
     edges = np.linspace(np.log(0.2), np.log(1.1), 13)
-    law = TrainingLaw.from_spec(spec, spec.fingerprints)
+    law = TrainingDistribution.from_spec(spec, spec.fingerprints)
     for low, high in itertools.pairwise(edges):
         counted = np.count_nonzero((ratio >= low) & (ratio < high)) / n
         u = low + (np.arange(200) + 0.5) * (high - low) / 200
@@ -210,7 +210,8 @@ def test_matching_atom_beats_any_density() -> None:
         ((2, 6), (1.0, 1.0)), ((2, 6), (1.0, 0.98)), height_change=0.05, position_shift=1, keep_unit_heights=True
     )
     found = evidence(
-        TrainingLaw.from_spec(spec, spec.fingerprints), PeakTable.from_lists([[2, 6]] * 2, [[1, 1], [1, 0.99]], [2, 2])
+        TrainingDistribution.from_spec(spec, spec.fingerprints),
+        PeakTable.from_lists([[2, 6]] * 2, [[1, 1], [1, 0.99]], [2, 2]),
     )
     assert posterior(found, 2).tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert found.orders.tolist() == [2, 1, 1]
@@ -224,7 +225,7 @@ def test_observation_drops_vanished_and_overwritten_peaks() -> None:
 
 
 def test_general_benchmark_has_nine_expected_errors(benchmark: Dataset) -> None:
-    observer = ideal_observer(benchmark)
+    observer = bayes_classifier(benchmark)
     support = observer.in_support(benchmark.test)
     assert int((support.sum(axis=1) == 2).sum()) == int((support.sum(axis=1) > 1).sum()) == 32
     assert np.all(support[np.arange(len(benchmark.test)), benchmark.test.labels])
@@ -234,7 +235,7 @@ def test_general_benchmark_has_nine_expected_errors(benchmark: Dataset) -> None:
 
 
 def test_challenge_has_thirty_six_expected_errors(challenge: Dataset) -> None:
-    observer = ideal_observer(challenge)
+    observer = bayes_classifier(challenge)
     assert observer.expected_errors(challenge.test) == pytest.approx(36.0, abs=1e-9)
     ceiling = observer.ceiling(challenge.test)
     assert (ceiling.n_spectra, ceiling.shared) == (162, 96)
@@ -247,10 +248,10 @@ def test_challenge_has_thirty_six_expected_errors(challenge: Dataset) -> None:
 
 def test_nearest_centre_breaks_ties(benchmark: Dataset, challenge: Dataset) -> None:
     """What a smoothness bias buys. The figure for the general set depends on what counts as a tie."""
-    observer = ideal_observer(challenge)
+    observer = bayes_classifier(challenge)
     for centre in ("ideal", "mid_range"):
         assert np.array_equal(observer.classify(challenge.test, centre), challenge.test.labels)
-    observer = ideal_observer(benchmark)
+    observer = bayes_classifier(benchmark)
     errors = {
         tie: int((observer.classify(benchmark.test, tie=tie) != benchmark.test.labels).sum())
         for tie in (1e-9, 0.15, 1.0)
@@ -275,7 +276,7 @@ def test_nearest_class_equals_exhaustive_search(challenge: Dataset) -> None:
 
 
 def test_ceiling_in_the_limit_agrees_with_the_training_set(challenge: Dataset) -> None:
-    observer = ideal_observer(challenge)
+    observer = bayes_classifier(challenge)
     limit = observer.ceiling_in_the_limit(per_class=100, seed=5)
     train = observer.ceiling(challenge.train)
     spread = np.hypot(limit.standard_error, np.sqrt(0.14 * 0.86 / len(challenge.train)))
@@ -288,13 +289,13 @@ def test_ceiling_in_the_limit_agrees_with_the_training_set(challenge: Dataset) -
 
 def test_limit_keeps_the_classes_when_fingerprints_are_drawn() -> None:
     data = make_dataset(DatasetSpec(name="drawn", n_points=300, n_classes=6, boundary=60, n_train=4, seed=3))
-    limit = ideal_observer(data).ceiling_in_the_limit(per_class=50)
+    limit = bayes_classifier(data).ceiling_in_the_limit(per_class=50)
     assert limit.accuracy > 0.5  # spectra of other classes would lie in no support at all
 
 
 def test_spectra_no_class_can_make_leave_all_classes_equal(challenge: Dataset) -> None:
     strange = Split(np.array([0, 3]), PeakTable.from_lists([[10], [7]], [[1.0], [0.0]], [2, 2]), 5000)
-    observer = ideal_observer(challenge)
+    observer = bayes_classifier(challenge)
     assert not observer.in_support(strange).any()
     np.testing.assert_allclose(observer.posterior(strange), 1 / 27)
     assert observer.expected_errors(strange) == pytest.approx(2 * 26 / 27)
@@ -302,7 +303,7 @@ def test_spectra_no_class_can_make_leave_all_classes_equal(challenge: Dataset) -
 
 
 def test_the_posterior_of_the_benchmark_takes_little_memory(benchmark: Dataset) -> None:
-    observer = ideal_observer(benchmark)
+    observer = bayes_classifier(benchmark)
     observer.posterior(make_dataset("smoke").test)  # compiled
     for split in (benchmark.test, benchmark.validation):
         tracemalloc.start()
@@ -317,11 +318,11 @@ def test_the_posterior_of_the_benchmark_takes_little_memory(benchmark: Dataset) 
 
 def test_package_name_stays_a_function() -> None:
     """The function must not be shadowed by a module of its name once that is imported."""
-    assert sl.ideal_observer is sl.ideal_observer is ideal_observer
+    assert sl.bayes_classifier is sl.bayes_classifier is bayes_classifier
 
 
 def test_errors_explain_themselves(challenge: Dataset) -> None:
-    observer = ideal_observer(challenge)
+    observer = bayes_classifier(challenge)
     with pytest.raises(SpectraError, match="another seed"):
         observer.ceiling_in_the_limit(seed=challenge.spec.seed)
     with pytest.raises(SpectraError, match="at least 2"):
@@ -332,4 +333,9 @@ def test_errors_explain_themselves(challenge: Dataset) -> None:
         observer.classify(challenge.test, "midrange")  # type: ignore[arg-type]
     crowd = tuple(range(20, 20 + MAX_OVERLAP + 1))
     with pytest.raises(SpectraError, match="17 peaks of one class can fall on the same point"):
-        ideal_observer(make_dataset(tiny((crowd, (1.0,) * len(crowd)), ((5,), (1.0,)), n_points=60)))
+        bayes_classifier(make_dataset(tiny((crowd, (1.0,) * len(crowd)), ((5,), (1.0,)), n_points=60)))
+
+
+def test_the_earlier_name_keeps_working():
+    assert sl.ideal_observer is sl.bayes_classifier
+    assert {"ideal_observer", "bayes_classifier"} <= set(sl.__all__)
