@@ -171,8 +171,8 @@ def test_changes_are_compared_with_the_scatter_of_seeds():
 
 def test_sentences_name_the_worst_case():
     assert figures.step_reading(FOUND) == (
-        "On whole spectra TensorFlow gets a gradient wrong by up to 12 % (offset, CNN BN); TensorFlow, sparse by 0.1 % "
-        "and JAX, whole by 0.001 % at most."
+        "On whole spectra TensorFlow gets a gradient wrong by up to 12 % (offset, CNN BN), in sparse execution by "
+        "0.1 % and on JAX by 0.001 % at most."
     )
     assert "up to 1·10⁻³ on whole spectra, 2·10⁻⁴ in the sparse mode, 1·10⁻⁴ on JAX and 1·10⁻¹² in" in (
         figures.bias_reading(FOUND)

@@ -22,6 +22,9 @@ COLUMNS: Mapping[Way, str] = {
 }
 """How tables call the ways."""
 
+BESIDE: Mapping[Way, str] = {SPARSE: "in sparse execution", JAX: "on JAX"}
+"""How a sentence on TensorFlow and whole spectra calls the others."""
+
 QUANTITIES: Mapping[Quantity, str] = {
     "kernel": "gradient, kernels",
     "bias": "gradient, biases",
@@ -198,8 +201,8 @@ def step_reading(sums: Float32Sums) -> str:
         f"On whole spectra TensorFlow gets a gradient wrong by up to {figure(100 * top.largest, 2)} % "
         f"({QUANTITIES[top.quantity].split(', ')[1]}, {network_name(top.model)})"
     )
-    others = [f"{COLUMNS[way]} by {figure(100 * worst[way].largest, 2)} %" for way in (SPARSE, JAX) if way in worst]
-    return f"{text}; {' and '.join(others)} at most." if others else f"{text}."
+    others = [f"{where} by {figure(100 * worst[way].largest, 2)} %" for way, where in BESIDE.items() if way in worst]
+    return f"{text}, {' and '.join(others)} at most." if others else f"{text}."
 
 
 def bias_reading(sums: Float32Sums) -> str:

@@ -129,10 +129,10 @@ def _excuse_texts(study: ConfusionStudy) -> Texts:
     each = ", ".join(f"{network_name(str(m))} {row['sum']} of {row['size']}" for m, row in models.iterrows())
     return {
         "excused_said": f"Not all errors are the networks' fault: {int(excused.sum())} of the {len(errors)} errors of "
-        f"our {n} fall on test spectra that the class answered can have made too ({each}). The rest are: the class "
-        "answered cannot have made the spectrum.",
+        f"our {n} fall on test spectra that the predicted class can have made too ({each}). The rest are: the "
+        "predicted class cannot have made the spectrum.",
         "excused_short": f"{int(excused.sum())} of the {len(errors)} errors of our {n} fall on test spectra that the "
-        "class answered can have made too; for the others networks have no excuse.",
+        "predicted class can have made too; for the others networks have no excuse.",
     }
 
 
