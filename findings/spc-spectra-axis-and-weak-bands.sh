@@ -17,7 +17,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
 pip=("$folder/venv/bin/pip" install --quiet --disable-pip-version-check)
-"${pip[@]}" --only-binary :all: spc-io==0.2.1 numpy==2.4.6 pandas==3.1.1 setuptools==80.9.0 wheel==0.45.1
+"${pip[@]}" --only-binary :all: spc-io==0.2.1 numpy==2.4.6 pandas==3.1.1 setuptools==84.2.1 wheel==0.48.0
 "${pip[@]}" --no-build-isolation --no-deps spc-spectra==0.4.0
 
 cat > "$folder/spc.py" <<'PYTHON'
